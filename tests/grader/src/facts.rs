@@ -1,0 +1,218 @@
+//! Facts about a run: questions that a story answers, without an opinion.
+
+use crate::{
+    calls::Family,
+    story::{Call, Ending, Event, MAIN, Proc, Process, Release, Signal, Sleeper, Story, Wait, What},
+};
+
+impl Story {
+    /// The process's name.
+    pub fn name(&self, who: Proc) -> &str {
+        self.processes
+            .get(who)
+            .map_or("?", |process| process.name.as_str())
+    }
+
+    /// The process's id; 0 for one that was never born.
+    pub fn pid(&self, who: Proc) -> i32 {
+        self.processes.get(who).map_or(0, |process| process.pid)
+    }
+
+    /// The process of that name.
+    pub fn find(&self, name: &str) -> Option<Proc> {
+        self.processes.iter().position(|process| process.name == name)
+    }
+
+    /// The processes that `parent` forked, in order of birth.
+    pub fn children(&self, parent: Proc) -> Vec<Proc> {
+        let is_child = |process: &Process| process.parent == Some(parent);
+        (0..self.processes.len())
+            .filter(|&who| is_child(&self.processes[who]))
+            .collect()
+    }
+
+    /// Standard output as text.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error as text.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// The events of one process, with their indices.
+    pub fn events_of(&self, who: Proc) -> impl DoubleEndedIterator<Item = (usize, &What)> {
+        let of = move |&(_, event): &(usize, &Event)| event.who == who;
+        self.events
+            .iter()
+            .enumerate()
+            .filter(of)
+            .map(|(at, event)| (at, &event.what))
+    }
+
+    fn position(&self, who: Proc, is_it: impl Fn(&What) -> bool) -> Option<usize> {
+        self.events_of(who)
+            .find(|(_, what)| is_it(what))
+            .map(|(at, _)| at)
+    }
+
+    /// When, and how, the process ended.
+    pub fn end_of(&self, who: Proc) -> Option<(usize, Ending)> {
+        self.events_of(who).find_map(|(at, what)| match what {
+            What::Ends(ending) => Some((at, *ending)),
+            _ => None,
+        })
+    }
+
+    /// When, and by whom, the process was reaped.
+    pub fn reaping_of(&self, who: Proc) -> Option<(usize, Proc)> {
+        self.events_of(who).find_map(|(at, what)| match what {
+            What::Reaped { by } => Some((at, *by)),
+            _ => None,
+        })
+    }
+
+    /// When the kernel gave the process a new parent, and that parent's process id; the last time, if there were several.
+    pub fn adoption_of(&self, who: Proc) -> Option<(usize, i32)> {
+        self.events_of(who).rev().find_map(|(at, what)| match what {
+            What::Adopted { pid, .. } => Some((at, *pid)),
+            _ => None,
+        })
+    }
+
+    /// The process needed no reaping: its parent ignored `SIGCHLD`.
+    pub fn was_auto_reaped(&self, who: Proc) -> bool {
+        self.position(who, |what| matches!(what, What::AutoReaped))
+            .is_some()
+    }
+
+    /// When it came out that the process was never reaped by a parent that has ended.
+    pub fn left_zombie(&self, who: Proc) -> Option<usize> {
+        self.position(who, |what| matches!(what, What::LeftZombie))
+    }
+
+    /// All calls of a process, with their indices.
+    pub fn calls(&self, who: Proc) -> impl DoubleEndedIterator<Item = (usize, &Call)> {
+        self.events_of(who).filter_map(|(at, what)| match what {
+            What::Calls(call) => Some((at, call)),
+            _ => None,
+        })
+    }
+
+    /// The calls of a family.
+    pub fn calls_of(&self, who: Proc, family: Family) -> impl DoubleEndedIterator<Item = (usize, &Call)> {
+        self.calls(who).filter(move |(_, call)| call.family == family)
+    }
+
+    /// All waits of a process, `wait4` and `waitid`.
+    pub fn waits(&self, who: Proc) -> impl DoubleEndedIterator<Item = (usize, &Call, &Wait)> {
+        self.calls(who)
+            .filter_map(|(at, call)| Some((at, call, call.wait.as_ref()?)))
+    }
+
+    /// The signals that a process got.
+    pub fn signals(&self, who: Proc) -> impl DoubleEndedIterator<Item = (usize, &Signal)> {
+        self.events_of(who).filter_map(|(at, what)| match what {
+            What::Signal(signal) => Some((at, signal)),
+            _ => None,
+        })
+    }
+
+    /// When the witness let the process go that it held at its exit, and how.
+    pub fn release_of(&self, who: Proc) -> Option<(usize, &Release)> {
+        self.events_of(who).find_map(|(at, what)| match what {
+            What::Released(release) if release.at == "exit" => Some((at, release)),
+            _ => None,
+        })
+    }
+
+    /// In what `sleeper` slept at the moment when `held` was let go to its end.
+    pub fn slept_at_end_of(&self, held: Proc, sleeper: Proc) -> Option<&Sleeper> {
+        let (_, release) = self.release_of(held)?;
+        release.asleep.iter().find(|asleep| asleep.who == sleeper)
+    }
+
+    /// What a process wrote to `stream` (`stdout` or `stderr`): for each write its index and its text.
+    pub fn writes<'a>(&'a self, who: Proc, stream: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+        let to_it = move |(_, call): &(usize, &Call)| {
+            call.on.first().is_some_and(|on| on == stream) && call.result > Some(0)
+        };
+        self.calls_of(who, Family::Write)
+            .filter(to_it)
+            .map(|(at, call)| (at, call.text.as_str()))
+    }
+
+    /// The whole lines that a process wrote to standard output, each with the index of the write that completed it.
+    pub fn lines_of(&self, who: Proc) -> Vec<(usize, String)> {
+        let (mut lines, mut line) = (Vec::new(), String::new());
+        for (at, text) in self.writes(who, "stdout") {
+            for piece in text.split_inclusive('\n') {
+                line.push_str(piece.trim_end_matches('\n'));
+                if piece.ends_with('\n') {
+                    lines.push((at, std::mem::take(&mut line)));
+                }
+            }
+        }
+        lines
+    }
+
+    /// Who wrote that line to standard output, and when: every time that it was written.
+    pub fn writers_of(&self, line: &str) -> Vec<(usize, Proc)> {
+        let of = |who| {
+            self.lines_of(who)
+                .into_iter()
+                .filter(|(_, text)| text == line)
+                .map(move |(at, _)| (at, who))
+        };
+        (0..self.processes.len()).flat_map(of).collect()
+    }
+
+    /// Who wrote lines that begin so, and when, and the rest of each line.
+    pub fn writers_of_prefix(&self, prefix: &str) -> Vec<(usize, Proc, String)> {
+        let of = |who| {
+            let lines = self.lines_of(who).into_iter();
+            lines.filter_map(move |(at, text)| Some((at, who, text.strip_prefix(prefix)?.to_owned())))
+        };
+        (0..self.processes.len()).flat_map(of).collect()
+    }
+
+    /// Whether the witness's adopter of an orphan is this process id: the nearest subreaper above the program.
+    pub fn is_adopter(&self, pid: i32) -> bool {
+        pid == self.witness
+    }
+
+    /// The processes that were alive just before event `at`, except main.
+    pub fn alive_at(&self, at: usize) -> Vec<Proc> {
+        let lives = |&who: &Proc| {
+            who != MAIN && self.processes[who].born < at && self.end_of(who).is_none_or(|(end, _)| end >= at)
+        };
+        (0..self.processes.len()).filter(lives).collect()
+    }
+
+    /// The text, with every process id of the run replaced by the process's name.
+    pub fn named(&self, text: &str) -> String {
+        let (mut named, mut number) = (String::new(), String::new());
+        for c in text.chars().chain(['\0']) {
+            if c.is_ascii_digit() {
+                number.push(c);
+                continue;
+            }
+            let pid = number.parse().unwrap_or(0);
+            let process = self
+                .processes
+                .iter()
+                .rfind(|process| process.pid == pid && pid != 0);
+            match process {
+                Some(process) => named.push_str(&process.name),
+                None if pid == self.witness => named.push_str("the witness"),
+                None => named.push_str(&number),
+            }
+            number.clear();
+            if c != '\0' {
+                named.push(c);
+            }
+        }
+        named
+    }
+}

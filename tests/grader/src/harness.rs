@@ -1,0 +1,300 @@
+//! The `main` of a lab's test file: libtest's manners for `cargo test`, steps in order for `cargo lab`, the story of one
+//! run for the curious, and the witness.
+
+use crate::{
+    lab::{Check, Lab},
+    report::{Paint, Step, message},
+    run::{Run, WITNESS},
+    story::Ending,
+    verdict::{Refusal, Verdict},
+    witness,
+};
+use libtest_mimic::{Arguments, Failed, Trial};
+use nanoserde::SerJson;
+use std::{
+    io::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+/// Checks that run at a time in [`steps`]: most of their time they wait for a program that sleeps.
+const AT_A_TIME: usize = 8;
+
+impl Lab {
+    /// The `main` of a test file.
+    pub fn main(self, checks: &'static [Check]) -> ExitCode {
+        if std::env::var_os(WITNESS).is_some() {
+            return witness::main();
+        }
+        let args: Vec<String> = std::env::args().skip(1).collect();
+        match args.first().map(String::as_str) {
+            Some("--steps") => steps(self, checks, &args[1..]),
+            Some("--story") => story(&self.subject(), &args[1..]),
+            Some("--output") => observed_output(&args[1..]),
+            _ => libtest(self, checks),
+        }
+    }
+}
+
+fn libtest(lab: Lab, checks: &'static [Check]) -> ExitCode {
+    let trial = |&(name, check): &Check| {
+        Trial::test(name, move || match outcome(check) {
+            Ok(()) => Ok(()),
+            Err(refusal @ Refusal::NotChecked(_)) => {
+                eprint!("{name}: {}", message(&lab, name, &refusal, &Paint::none()));
+                Ok(())
+            }
+            Err(refusal) => Err(Failed::from(format!(
+                "\n{}",
+                message(&lab, name, &refusal, &Paint::none())
+            ))),
+        })
+    };
+    libtest_mimic::run(&Arguments::from_args(), checks.iter().map(trial).collect()).exit_code()
+}
+
+/// A check that panics is a fault of the kit, except for a snapshot that differs.
+fn outcome(check: fn() -> Verdict) -> Verdict {
+    catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Refusal::Broken(format!(
+            "the check panicked: {}",
+            text.unwrap_or("without a word")
+        )))
+    })
+}
+
+/// `--story [--json] ARG…`: runs the program once and tells its story.
+fn story(program: &Path, args: &[String]) -> ExitCode {
+    let json = args.first().is_some_and(|arg| arg == "--json");
+    let args: Vec<&str> = args.iter().skip(usize::from(json)).map(String::as_str).collect();
+    match Run::new(program, &args).run() {
+        Ok(told) if json => say(&(told.serialize_json() + "\n")),
+        Ok(told) => say(&told.lanes(None, true)),
+        Err(Refusal::Undone { step, place }) => {
+            eprintln!("step {step} is not done: {place}");
+            return ExitCode::FAILURE;
+        }
+        Err(refusal) => {
+            eprintln!("{refusal:?}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// `--output PROGRAM ARG…`: runs the program observed; prints its exit status, and what it printed.
+fn observed_output(args: &[String]) -> ExitCode {
+    let Some((program, args)) = args.split_first() else {
+        return ExitCode::from(2);
+    };
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match Run::new(Path::new(program), &args).run() {
+        Ok(told) => {
+            let status = match told.status {
+                Some(Ending::Exited(code)) => Some(code),
+                _ => None,
+            };
+            say(&format!("{status:?}\n{}", told.stdout()));
+            ExitCode::SUCCESS
+        }
+        Err(refusal) => {
+            eprintln!("{refusal:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints. A reader that has gone away (`| head -1`) has seen what it wanted: no panic.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// How a step as a whole came out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Passed,
+    NotChecked,
+    Undone,
+    Failed,
+}
+
+/// `--steps [--all] [--step N]`: the steps in order, up to the first that fails.
+fn steps(lab: Lab, checks: &'static [Check], args: &[String]) -> ExitCode {
+    let all = args.iter().any(|arg| arg == "--all");
+    let only = args
+        .iter()
+        .skip_while(|arg| *arg != "--step")
+        .nth(1)
+        .and_then(|number| number.parse::<usize>().ok());
+    let wanted = |check: &&Check| only.is_none_or(|number| Step::of(check.0).number == number);
+    let checks: Vec<Check> = checks.iter().filter(wanted).copied().collect();
+    if checks.is_empty() {
+        eprintln!("lab {} has no such step", lab.number());
+        return ExitCode::from(2);
+    }
+    let paint = Paint::for_stdout();
+    let mut verdicts = Verdicts::of(&checks);
+    let (mut record, mut failed) = (String::new(), false);
+    let mut rest = &checks[..];
+    while let Some(&(first, _)) = rest.first() {
+        let step = Step::of(first);
+        let (own, others) = rest.split_at(
+            rest.iter()
+                .take_while(|check| Step::of(check.0).number == step.number)
+                .count(),
+        );
+        rest = others;
+        let outcome = verdicts.of_step(checks.len() - rest.len() - own.len(), own);
+        let (state, words) = judge(lab, &outcome, &paint);
+        let (mark, said) = match state {
+            State::Passed => (paint.green("✓"), "passed"),
+            State::NotChecked => (paint.yellow("–"), "not-checked"),
+            State::Undone => (paint.yellow("○"), "undone"),
+            State::Failed => (paint.red("✗"), "failed"),
+        };
+        say(&format!("  {mark} {} {}{words}\n", step.number, step.name));
+        record += &format!("{} {said}\n", step.number);
+        if matches!(state, State::Undone | State::Failed) {
+            failed = true;
+            if !all {
+                break;
+            }
+        }
+    }
+    keep(&record, only);
+    if !failed && only.is_none() {
+        say(&format!(
+            "\n  Every step of lab {} passes.{}\n",
+            lab.number(),
+            afterwards(lab)
+        ));
+    }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Where to go from here, for a learner who has finished the lab.
+fn afterwards(lab: Lab) -> String {
+    if lab.is_foreign() || lab.is_reference() {
+        return String::new();
+    }
+    let (slug, next) = (lab.slug(), lab.number() + 1);
+    format!(" Compare with ours: diff -ru labs/{slug}/src solutions/{slug}/src; then go on: cargo lab {next}")
+}
+
+/// The step passed if every check of it did; else the words for the first that did not.
+fn judge(lab: Lab, outcome: &[(&'static str, Verdict)], paint: &Paint) -> (State, String) {
+    let refused = |is_it: fn(&Refusal) -> bool| outcome.iter().find(|(_, v)| v.as_ref().is_err_and(is_it));
+    let hard = refused(|refusal| matches!(refusal, Refusal::Undone { .. }))
+        .or_else(|| refused(|refusal| !matches!(refusal, Refusal::NotChecked(_))));
+    match hard.or_else(|| refused(|_| true)) {
+        Some((check, Err(refusal))) => {
+            let state = match refusal {
+                Refusal::Undone { .. } => State::Undone,
+                Refusal::NotChecked(_) => State::NotChecked,
+                Refusal::Failed(_) | Refusal::Broken(_) => State::Failed,
+            };
+            let words = message(&lab, check, refusal, paint);
+            (
+                state,
+                if state == State::NotChecked {
+                    format!(" {}", words.trim_end())
+                } else {
+                    format!("\n\n{words}")
+                },
+            )
+        }
+        _ => (State::Passed, String::new()),
+    }
+}
+
+/// Keeps the record for the overview. A run of one step leaves what is known of the others as it is.
+fn keep(record: &str, only: Option<usize>) {
+    let Some(file) = std::env::var_os("LAB_PROGRESS") else {
+        return;
+    };
+    let file = Path::new(&file);
+    let mut lines: Vec<String> = record.lines().map(str::to_owned).collect();
+    if let Some(number) = only {
+        let own = format!("{number} ");
+        let before = std::fs::read_to_string(file).unwrap_or_default();
+        lines.extend(
+            before
+                .lines()
+                .filter(|line| !line.starts_with(&own))
+                .map(str::to_owned),
+        );
+        lines.sort();
+    }
+    let kept = file
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(file, lines.join("\n") + "\n"));
+    if let Err(error) = kept {
+        eprintln!(
+            "{}: {error}; the verdict stands, but the overview will not know it",
+            file.display()
+        );
+    }
+}
+
+/// The checks at work, several at a time; whoever asks for a step gets it as soon as its checks are done.
+struct Verdicts {
+    done: mpsc::Receiver<(usize, Verdict)>,
+    early: Vec<Option<Verdict>>,
+}
+
+impl Verdicts {
+    fn of(checks: &[Check]) -> Self {
+        let (report, done) = mpsc::channel();
+        let next = Arc::new(AtomicUsize::new(0));
+        for _ in 0..AT_A_TIME.min(checks.len()) {
+            let (checks, next, report) = (checks.to_vec(), Arc::clone(&next), report.clone());
+            thread::spawn(move || {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(_, check)) = checks.get(i) else { return };
+                    if report.send((i, outcome(check))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Self {
+            done,
+            early: checks.iter().map(|_| None).collect(),
+        }
+    }
+
+    /// The verdicts of the checks `own`, the first of which is number `from`.
+    fn of_step(&mut self, from: usize, own: &[Check]) -> Vec<(&'static str, Verdict)> {
+        while self.early[from..from + own.len()].iter().any(Option::is_none) {
+            let Ok((i, verdict)) = self.done.recv() else { break };
+            self.early[i] = Some(verdict);
+        }
+        let lost = || {
+            Err(Refusal::Broken(
+                "the check was lost: its thread is gone".to_owned(),
+            ))
+        };
+        let verdicts = own.iter().zip(&mut self.early[from..]);
+        verdicts
+            .map(|(&(name, _), verdict)| (name, verdict.take().unwrap_or_else(lost)))
+            .collect()
+    }
+}

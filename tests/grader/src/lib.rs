@@ -1,0 +1,41 @@
+//! Runs a program under observation, tells its story, and judges it by what the kernel saw.
+//!
+//! A check orders a run and asks the story for facts:
+//!
+//! ```ignore
+//! fn step_1_twice() -> Verdict {
+//!     let story = LAB.command(&["twice"]).hold_exits().run()?;
+//!     story.expect_exit(0)?;
+//!     story.expect_lines_in_any_order(&["before", "child: after", "parent: after"])?;
+//!     story.expect_processes(&["main", "c1"])?;
+//!     story.expect_all_reaped()
+//! }
+//! ```
+
+mod expect;
+mod facts;
+mod harness;
+mod lab;
+mod look;
+mod report;
+mod run;
+mod tell;
+mod verdict;
+mod witness;
+
+pub mod calls;
+pub mod plan;
+pub mod story;
+
+pub use calls::{Blocking, Family};
+pub use lab::{Check, Lab};
+pub use look::Look;
+pub use nix::{errno::Errno, libc, sys::signal::Signal as SignalName};
+pub use run::{Run, Running, Told};
+pub use story::{Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Wait, What};
+pub use verdict::{Failure, Refusal, Verdict, both};
+
+/// The signal's name, `SIGTERM`; a real-time signal or an unknown number as `signal 40`.
+pub fn signal_name(number: i32) -> String {
+    SignalName::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.to_string())
+}

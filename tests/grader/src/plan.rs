@@ -1,0 +1,144 @@
+//! What a check orders of a run: the command, its input, the faults and the holds.
+
+use crate::calls::Family;
+use nanoserde::{DeJson, SerJson};
+use nix::errno::Errno;
+
+/// Everything the witness has to know before it starts the program.
+#[derive(Clone, Debug, SerJson, DeJson)]
+pub struct Plan {
+    /// The program's path, then its arguments.
+    pub command: Vec<String>,
+    /// Variables to set in its environment.
+    pub env: Vec<(String, String)>,
+    /// The directory to run in; empty: a new, empty one, which the witness removes.
+    pub directory: String,
+    /// Files that are in the directory before it starts: name and contents.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// What its standard input holds; `None`: `/dev/null`.
+    pub input: Option<Vec<u8>>,
+    /// Where its standard output goes.
+    pub stdout: Stdout,
+    /// Calls that fail.
+    pub faults: Vec<Fault>,
+    /// Every process is held at its exit until all others sleep, and let go one by one, those named here in this order
+    /// and before all others, the rest by birth.
+    pub hold_exits: Option<Vec<String>>,
+    /// The first delivery of a signal is held.
+    pub hold_signal: Option<HoldSignal>,
+    /// The return of a call is held.
+    pub hold_call: Option<HoldCall>,
+    /// This process goes first: every other one is held at its birth and after each of its calls until all who are not
+    /// held sleep or have ended.
+    pub first: Option<String>,
+    /// How many processes may live at once, over and above which the run is ended.
+    pub processes: usize,
+    /// How many bytes each output stream may carry.
+    pub output: usize,
+    /// The last resort, in seconds of wall-clock time.
+    pub seconds: u64,
+    /// Orders will follow: nobody is hung, and nobody left behind, until [`Order::Finish`].
+    pub interactive: bool,
+}
+
+impl Plan {
+    /// What is special about this run, in words; empty for a plain one.
+    pub fn given(&self) -> String {
+        let nth = |n: usize| match n {
+            1 => "first".to_owned(),
+            2 => "second".to_owned(),
+            3 => "third".to_owned(),
+            n => format!("{n}th"),
+        };
+        let fault = |fault: &Fault| {
+            let family = format!("{:?}", fault.family).to_lowercase();
+            match Errno::from_raw(fault.errno) {
+                Errno::EINTR => format!(
+                    "the {} {family} is interrupted by a signal (EINTR)",
+                    nth(fault.nth)
+                ),
+                errno => format!("the {} {family} fails ({errno:?})", nth(fault.nth)),
+            }
+        };
+        let mut all: Vec<String> = self.faults.iter().map(fault).collect();
+        match self.stdout {
+            Stdout::Read => {}
+            Stdout::ReaderGone => all.push("nobody reads its output".to_owned()),
+            Stdout::Full => all.push("its output goes to a full disk".to_owned()),
+        }
+        match self.hold_exits.as_deref() {
+            Some(order @ [_, _, ..]) => {
+                all.push(format!("the processes end in the order {}", order.join(", ")))
+            }
+            _ => {}
+        }
+        if let Some(HoldCall { who, family, nth: n }) = &self.hold_call {
+            let family = format!("{family:?}").to_lowercase();
+            all.push(format!("after its {} {family} {who} is slow", nth(*n)));
+        }
+        if let Some(first) = &self.first {
+            all.push(format!("{first} is always faster than the others"));
+        }
+        all.join(", and ")
+    }
+}
+
+/// Where the program's standard output goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, SerJson, DeJson)]
+pub enum Stdout {
+    /// Into a pipe that the witness reads.
+    Read,
+    /// Into a pipe whose reader has gone: a write gets `SIGPIPE`, or `EPIPE`.
+    ReaderGone,
+    /// To `/dev/full`: a write fails with `ENOSPC` (`full(4)`).
+    Full,
+}
+
+/// The `nth` call of a family, counted from 1 over all processes of the run, fails with `errno` and is not made.
+/// Calls that do not block are not counted for `EINTR`, since no signal can interrupt them.
+#[derive(Clone, Debug, SerJson, DeJson)]
+pub struct Fault {
+    /// Which calls count.
+    pub family: Family,
+    /// Which of them, from 1.
+    pub nth: usize,
+    /// With what it fails.
+    pub errno: i32,
+}
+
+/// The first delivery of `signal` to `who` is held until all children of `who` have ended.
+#[derive(Clone, Debug, SerJson, DeJson)]
+pub struct HoldSignal {
+    /// The process, by name.
+    pub who: String,
+    /// The signal's number.
+    pub signal: i32,
+}
+
+/// The return of the `nth` call of a family by `who` is held until all others sleep or have ended.
+#[derive(Clone, Debug, SerJson, DeJson)]
+pub struct HoldCall {
+    /// The process, by name.
+    pub who: String,
+    /// Which calls count.
+    pub family: Family,
+    /// Which of them, from 1.
+    pub nth: usize,
+}
+
+/// What the test orders while the program runs.
+#[derive(Clone, Debug, SerJson, DeJson)]
+pub enum Order {
+    /// Answer when everybody sleeps, or nobody is left.
+    Quiet,
+    /// Send this signal to the process of this name.
+    Signal(String, i32),
+    /// Write to its standard input.
+    Input(Vec<u8>),
+    /// Close its standard input.
+    Close,
+    /// No order follows: let the run come to its end, and tell the story.
+    Finish,
+    /// End it now, and tell the story.
+    Stop,
+}

@@ -1,0 +1,364 @@
+//! The test's side of a run: orders it, talks with the witness while it lasts, and gets the story.
+
+use crate::{
+    calls::Family,
+    plan::{Fault, HoldCall, HoldSignal, Order, Plan, Stdout},
+    story::Story,
+    verdict::{Refusal, Verdict},
+    witness::Answer,
+};
+use nanoserde::{DeJson, SerJson};
+use nix::{errno::Errno, sys::signal::Signal};
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+/// This in the environment makes a test binary the witness.
+pub const WITNESS: &str = "FORKROOM_WITNESS";
+
+/// A run to be: the command, and what the witness is to do. Built by [`crate::Lab::command`].
+#[derive(Clone)]
+pub struct Run {
+    plan: Plan,
+}
+
+impl Run {
+    /// Runs `program` with `args`, with nothing on its standard input, in a directory of its own.
+    pub fn new(program: &Path, args: &[&str]) -> Self {
+        let program = std::path::absolute(program).unwrap_or_else(|_| program.to_owned());
+        let program = program.to_string_lossy().into_owned();
+        Self {
+            plan: Plan {
+                command: std::iter::once(program)
+                    .chain(args.iter().map(|&arg| arg.to_owned()))
+                    .collect(),
+                env: Vec::new(),
+                directory: String::new(),
+                files: Vec::new(),
+                input: None,
+                stdout: Stdout::Read,
+                faults: Vec::new(),
+                hold_exits: None,
+                hold_signal: None,
+                hold_call: None,
+                first: None,
+                processes: 64 + 1,
+                output: 256 * 1024,
+                seconds: 30,
+                interactive: false,
+            },
+        }
+    }
+
+    /// The `nth` call of this family (from 1, over the whole run) fails with `errno` and is not made.
+    pub fn fail(mut self, family: Family, nth: usize, errno: Errno) -> Self {
+        self.plan.faults.push(Fault {
+            family,
+            nth,
+            errno: errno as i32,
+        });
+        self
+    }
+
+    /// The `nth` call of this family that may sleep is interrupted by a signal: `EINTR`.
+    pub fn interrupt(self, family: Family, nth: usize) -> Self {
+        self.fail(family, nth, Errno::EINTR)
+    }
+
+    /// Every process is held at its exit until all others sleep; then one goes, by order of birth.
+    pub fn hold_exits(self) -> Self {
+        self.release(&[])
+    }
+
+    /// As [`Run::hold_exits`]; these go first, in this order.
+    pub fn release(mut self, order: &[&str]) -> Self {
+        self.plan.hold_exits = Some(order.iter().map(|&name| name.to_owned()).collect());
+        self
+    }
+
+    /// The first delivery of `signal` to process `who` is held until all its children have ended.
+    pub fn hold_signal(mut self, who: &str, signal: Signal) -> Self {
+        self.plan.hold_signal = Some(HoldSignal {
+            who: who.to_owned(),
+            signal: signal as i32,
+        });
+        self
+    }
+
+    /// The return of the `nth` call of this family by process `who` is held until all others sleep or have ended.
+    pub fn hold_call(mut self, who: &str, family: Family, nth: usize) -> Self {
+        self.plan.hold_call = Some(HoldCall {
+            who: who.to_owned(),
+            family,
+            nth,
+        });
+        self
+    }
+
+    /// Process `who` is always faster: every other one takes a step only while `who` sleeps, and after its end. A step is
+    /// what it does from one call of interest to the next.
+    pub fn first(mut self, who: &str) -> Self {
+        self.plan.first = Some(who.to_owned());
+        self
+    }
+
+    /// This file is in its directory when it starts.
+    pub fn file(mut self, name: &str, contents: impl Into<Vec<u8>>) -> Self {
+        self.plan.files.push((name.to_owned(), contents.into()));
+        self
+    }
+
+    /// These bytes are its standard input, a pipe.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.plan.input = Some(bytes.into());
+        self
+    }
+
+    /// Its standard output is a pipe that nobody reads any more, as after `| head -1`.
+    pub fn reader_gone(mut self) -> Self {
+        self.plan.stdout = Stdout::ReaderGone;
+        self
+    }
+
+    /// Its standard output is a full disk: `/dev/full`.
+    pub fn disk_full(mut self) -> Self {
+        self.plan.stdout = Stdout::Full;
+        self
+    }
+
+    /// Sets a variable in its environment.
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.plan.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// It runs in this directory, which is not removed afterwards.
+    pub fn directory(mut self, path: &Path) -> Self {
+        self.plan.directory = path.to_string_lossy().into_owned();
+        self
+    }
+
+    /// `more` processes may live at once, over and above the 64 that are always allowed and the program itself.
+    pub fn processes(mut self, more: usize) -> Self {
+        self.plan.processes = 64 + 1 + more;
+        self
+    }
+
+    /// Each output stream may carry that many bytes (by default 256 KiB).
+    pub fn output(mut self, bytes: usize) -> Self {
+        self.plan.output = bytes;
+        self
+    }
+
+    /// The last resort against a run that does not end, in seconds (by default 30).
+    pub fn seconds(mut self, seconds: u64) -> Self {
+        self.plan.seconds = seconds;
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// [`Refusal::Undone`] when it reached a `todo!`; [`Refusal::Broken`] when there was no witness to be had.
+    pub fn run(self) -> Verdict<Told> {
+        Running::start(self.plan)
+            .and_then(Running::told)
+            .map_err(broken)?
+            .not_undone()
+    }
+
+    /// Starts it, and lets the test act while it runs.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when there was no witness to be had.
+    pub fn start(mut self) -> Verdict<Running> {
+        self.plan.interactive = true;
+        Running::start(self.plan).map_err(broken)
+    }
+}
+
+fn broken(error: io::Error) -> Refusal {
+    Refusal::Broken(format!(
+        "the witness could not do its work: {error}; `cargo lab doctor` tells what this machine offers"
+    ))
+}
+
+/// The witness process. When it is dropped the witness sees its input end: it kills what is left of the run, removes its
+/// directory, ends, and is reaped.
+struct Witness {
+    process: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Witness {
+    fn start() -> io::Result<Self> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .env(WITNESS, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let orders = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        Ok(Self {
+            process,
+            orders,
+            answers,
+        })
+    }
+
+    fn send(&mut self, line: &str) -> io::Result<()> {
+        let orders = self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        orders.write_all(line.as_bytes())?;
+        orders.write_all(b"\n")
+    }
+
+    fn answer(&mut self) -> io::Result<Answer> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            return Err(io::Error::other("it ended without an answer"));
+        }
+        Answer::deserialize_json(&line).map_err(io::Error::other)
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.orders = None;
+        let _ = self.process.wait();
+    }
+}
+
+/// A run that goes on.
+pub struct Running {
+    witness: Witness,
+    over: Option<Story>,
+}
+
+impl Running {
+    fn start(plan: Plan) -> io::Result<Self> {
+        let mut witness = Witness::start()?;
+        witness.send(&plan.serialize_json())?;
+        Ok(Self { witness, over: None })
+    }
+
+    /// Waits until every process sleeps in the kernel, or none is left, and tells what happened so far.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn until_quiet(&mut self) -> Verdict<Story> {
+        let story = match &self.over {
+            Some(story) => story.clone(),
+            None => {
+                self.order(&Order::Quiet)?;
+                match self.witness.answer().map_err(broken)? {
+                    Answer::Quiet(story) => story,
+                    Answer::Over(story) => self.over.insert(story).clone(),
+                }
+            }
+        };
+        match undone(&story.stderr()) {
+            None => Ok(story),
+            Some((step, place)) => Err(Refusal::Undone { step, place }),
+        }
+    }
+
+    /// Sends a signal to the process of this name; one that has ended is left alone.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when the witness is gone.
+    pub fn signal(&mut self, name: &str, signal: Signal) -> Verdict {
+        self.order(&Order::Signal(name.to_owned(), signal as i32))
+    }
+
+    /// Writes to its standard input.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when the witness is gone.
+    pub fn input(&mut self, bytes: &[u8]) -> Verdict {
+        self.order(&Order::Input(bytes.to_vec()))
+    }
+
+    /// Closes its standard input.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when the witness is gone.
+    pub fn close_input(&mut self) -> Verdict {
+        self.order(&Order::Close)
+    }
+
+    /// Lets the run come to its end.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn finish(mut self) -> Verdict<Told> {
+        self.order(&Order::Finish)?;
+        self.told().map_err(broken)?.not_undone()
+    }
+
+    fn order(&mut self, order: &Order) -> Verdict {
+        match self.witness.send(&order.serialize_json()) {
+            // A witness that has told the end listens no more.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(broken(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn told(mut self) -> io::Result<Told> {
+        let story = loop {
+            match self.over.take() {
+                Some(story) => break story,
+                None => match self.witness.answer()? {
+                    Answer::Over(story) => break story,
+                    Answer::Quiet(_) => {}
+                },
+            }
+        };
+        Ok(Told {
+            story,
+            _witness: self.witness,
+        })
+    }
+}
+
+/// A finished run. Its directory lasts as long as this value.
+pub struct Told {
+    story: Story,
+    _witness: Witness,
+}
+
+impl Told {
+    /// A file in the directory of the run.
+    pub fn path(&self, name: &str) -> PathBuf {
+        Path::new(&self.story.directory).join(name)
+    }
+
+    fn not_undone(self) -> Verdict<Self> {
+        match undone(&self.story.stderr()) {
+            None => Ok(self),
+            Some((step, place)) => Err(Refusal::Undone { step, place }),
+        }
+    }
+}
+
+impl Deref for Told {
+    type Target = Story;
+
+    fn deref(&self) -> &Story {
+        &self.story
+    }
+}
+
+/// Finds the panic of a `todo!("step N: …")` in a program's standard error: the step, and the place of the gap.
+fn undone(stderr: &str) -> Option<(usize, String)> {
+    let (before, after) = stderr.split_once("not yet implemented: step ")?;
+    let step = after.split(':').next()?.trim().parse().ok()?;
+    let place = before
+        .rsplit_once("panicked at ")
+        .map_or("", |(_, place)| place.trim().trim_end_matches(':'));
+    let line = place.rsplit_once(':').map_or(place, |(line, _column)| line);
+    Some((step, line.to_owned()))
+}

@@ -1,0 +1,177 @@
+//! What a check answers: passed, or refused with words that a learner can act on.
+
+use crate::story::{End, Sleeper, Story};
+
+/// The outcome of a check, or of a part of it.
+pub type Verdict<T = ()> = Result<T, Refusal>;
+
+/// Why a check did not pass.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The answer is wrong.
+    Failed(Box<Failure>),
+    /// A `todo!("step N: …")` was reached.
+    Undone {
+        /// The step that is not done.
+        step: usize,
+        /// File and line of the gap, as the panic gave them.
+        place: String,
+    },
+    /// This machine did not let the kit look: why. Never counted as failed.
+    NotChecked(String),
+    /// The kit itself could not work; what to do about it.
+    Broken(String),
+}
+
+/// Both must hold. What failed counts before what could not be checked, and the first before the second: put first what
+/// does not depend on who of two careless processes was faster.
+///
+/// # Errors
+/// The refusal that counts.
+pub fn both(first: Verdict, second: Verdict) -> Verdict {
+    match (first, second) {
+        (Err(Refusal::NotChecked(_)), Err(second)) => Err(second),
+        (first, second) => first.and(second),
+    }
+}
+
+/// A wrong answer, in words.
+#[derive(Debug)]
+pub struct Failure {
+    /// What should have happened, one sentence.
+    pub expected: String,
+    /// What happened, one sentence.
+    pub happened: String,
+    /// Why it matters, one sentence.
+    pub why: String,
+    /// The offending event, by its index.
+    pub at: Option<usize>,
+    /// The run.
+    pub story: Story,
+}
+
+impl Story {
+    /// A refusal of this run. `at` marks the offending event.
+    pub fn refusal(
+        &self,
+        at: Option<usize>,
+        expected: impl Into<String>,
+        happened: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Refusal {
+        Refusal::Failed(Box::new(Failure {
+            expected: expected.into(),
+            happened: happened.into(),
+            why: why.into(),
+            at,
+            story: self.clone(),
+        }))
+    }
+
+    /// Refuses the run unless `fact` holds.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn demand(
+        &self,
+        fact: bool,
+        at: Option<usize>,
+        expected: impl Into<String>,
+        happened: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Verdict {
+        if fact {
+            Ok(())
+        } else {
+            Err(self.refusal(at, expected, happened, why))
+        }
+    }
+
+    /// Everything after this needs the events.
+    ///
+    /// # Errors
+    /// [`Refusal::NotChecked`] where the witness could not see any.
+    pub fn observed(&self) -> Verdict {
+        match &self.unobserved {
+            None => Ok(()),
+            Some(reason) => Err(Refusal::NotChecked(reason.clone())),
+        }
+    }
+
+    /// The run as a whole ended by itself: nobody hung, span, was left behind, or went over a limit.
+    ///
+    /// # Errors
+    /// A refusal that says which of them.
+    pub fn expect_over(&self) -> Verdict {
+        let (expected, happened, why) = match &self.end {
+            End::Over => return Ok(()),
+            End::NotStarted(reason) => {
+                let program = self.command.first().map_or("", String::as_str);
+                return Err(Refusal::Broken(format!(
+                    "{program} could not be started: {reason}. Build it, make it executable, or name another program"
+                )));
+            }
+            End::LeftBehind(names) => (
+                "every process ends by itself",
+                format!("main had ended, and {} was still there", names.join(", ")),
+                "A process that nobody waits for and that never ends holds its memory and its process id for good.",
+            ),
+            End::Hung(sleepers) => (
+                "the program comes to its end",
+                format!(
+                    "everybody slept, and nothing could wake anybody: {}",
+                    self.sleepers(sleepers)
+                ),
+                "What a process waits for must come from somebody: find who should have ended, written or closed.",
+            ),
+            End::Busy(who) => (
+                "a process that waits is asleep in the kernel",
+                format!(
+                    "{} asked again and again, or computed, and never slept",
+                    self.name(*who)
+                ),
+                "A busy wait takes a whole processor from everybody else; the kernel can wake you when it is time.",
+            ),
+            End::TooMany(alive) => (
+                "no more processes than the step asks for",
+                format!("{alive} were alive at once, and the run was ended there"),
+                "A child that runs on into its parent's loop forks too: 2, 4, 8, 16 … until the machine is full.",
+            ),
+            End::TooMuch(bytes) => (
+                "no more output than the step asks for",
+                format!("more than {bytes} bytes came; they are cut there, and the run was ended"),
+                "Something prints in a loop that does not end.",
+            ),
+            End::TimeLimit { seconds, slow } => (
+                "the program comes to its end",
+                format!(
+                    "after {seconds} seconds it had not{}",
+                    if *slow {
+                        " (the machine may be slow: the program waited for a processor longer than it ran)"
+                    } else {
+                        ""
+                    }
+                ),
+                "Something is waited for again and again that never comes.",
+            ),
+            End::Stopped => {
+                return Err(Refusal::Broken(
+                    "the run was ended from outside, before it was over; run it again".to_owned(),
+                ));
+            }
+        };
+        Err(self.refusal(None, expected, happened, why))
+    }
+
+    fn sleepers(&self, sleepers: &[Sleeper]) -> String {
+        let each = sleepers.iter().map(|s| {
+            let on = if s.on.is_empty() {
+                String::new()
+            } else {
+                format!(" on {}", self.named(&s.on.join(", ")))
+            };
+            format!("{} in {}{on}", self.name(s.who), s.call)
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,0 +1,181 @@
+//! A call at its entry: what it is about, and how long it may sleep.
+
+use super::{memory, proc};
+use crate::calls::{Blocking, Family, describe, number};
+use nix::libc;
+use std::os::fd::RawFd;
+
+/// A call that has been entered and has not come back.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its number.
+    pub nr: i64,
+    /// Its arguments.
+    pub args: [u64; 6],
+    /// Its name in the manual.
+    pub name: String,
+    /// What it is for.
+    pub family: Family,
+    /// How long it may sleep.
+    pub blocking: Blocking,
+    /// What it is about; see [`crate::Call::on`].
+    pub on: Vec<String>,
+    /// How many events there were when it was entered.
+    pub since: usize,
+    /// It makes a thread, not a process.
+    pub thread: bool,
+    /// The witness makes it fail.
+    pub injected: bool,
+    /// With what the kernel left it when a signal came (`ERESTARTSYS` and the like, negative).
+    pub unfinished: i64,
+}
+
+impl Entry {
+    /// Decodes the call that thread `tid` of process `pid` has just entered, or sleeps in.
+    pub fn decode(tid: i32, nr: i64, args: [u64; 6], since: usize) -> Self {
+        let (name, family) = describe(nr);
+        let mut entry = Self {
+            nr,
+            args,
+            name,
+            family,
+            blocking: Blocking::Never,
+            on: Vec::new(),
+            since,
+            thread: false,
+            injected: false,
+            unfinished: 0,
+        };
+        if nr == libc::SYS_fcntl && matches!(args[1] as i32, libc::F_SETLKW | libc::F_OFD_SETLKW) {
+            entry.family = Family::Lock;
+        }
+        entry.thread = family == Family::Fork && entry.clone_flags(tid) & libc::CLONE_THREAD as u64 != 0;
+        entry.on = entry.subject(tid);
+        entry.blocking = entry.patience(tid);
+        entry
+    }
+
+    fn clone_flags(&self, tid: i32) -> u64 {
+        match self.name.as_str() {
+            "clone" => self.args[0],
+            "clone3" => memory::double_word(tid, self.args[0], 0).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn patience(&self, tid: i32) -> Blocking {
+        let [_, second, third, fourth, fifth, _] = self.args;
+        let unless = |flag: bool| if flag { Blocking::Never } else { Blocking::Until };
+        match self.family {
+            Family::Wait if self.name == "wait4" => unless(third as i32 & libc::WNOHANG != 0),
+            Family::Wait => unless(fourth as i32 & libc::WNOHANG != 0),
+            Family::Sleep => Blocking::Timed,
+            Family::SignalWait if self.name == "rt_sigtimedwait" => timeout(tid, third),
+            Family::SignalWait => Blocking::Until,
+            Family::Poll => match self.name.as_str() {
+                "poll" => milliseconds(third),
+                "ppoll" => timeout(tid, third),
+                "select" | "pselect6" => timeout(tid, fifth),
+                "epoll_pwait2" => timeout(tid, fourth),
+                _ => milliseconds(fourth),
+            },
+            Family::Read | Family::Write | Family::Accept | Family::Connect => unless(!self.may_wait(tid)),
+            Family::Lock if self.name == "flock" => unless(second as i32 & libc::LOCK_NB != 0),
+            Family::Lock => Blocking::Until,
+            Family::Fork => {
+                unless(self.clone_flags(tid) & libc::CLONE_VFORK as u64 == 0 && self.name != "vfork")
+            }
+            Family::Other if self.name == "futex" => timeout(tid, fourth),
+            Family::Other if self.name == "restart_syscall" => Blocking::Timed,
+            Family::Exec | Family::Other => Blocking::Never,
+        }
+    }
+
+    /// A pipe, a socket or the like, in blocking mode; a file on disk keeps nobody waiting.
+    fn may_wait(&self, tid: i32) -> bool {
+        let flags = match self.name.as_str() {
+            "recvfrom" | "sendto" => self.args[3],
+            "recvmsg" | "sendmsg" => self.args[2],
+            _ => 0,
+        };
+        let on_disk = self.on.first().is_none_or(|on| on.starts_with('/'));
+        !on_disk
+            && flags as i32 & libc::MSG_DONTWAIT == 0
+            && !proc::is_nonblocking(tid, self.args[0] as RawFd)
+    }
+
+    fn subject(&self, tid: i32) -> Vec<String> {
+        let [first, second, third, ..] = self.args;
+        let descriptors: Vec<RawFd> = match self.name.as_str() {
+            "execve" | "open" | "creat" | "unlink" | "rename" | "link" | "stat" | "lstat" | "access"
+            | "chdir" => {
+                return vec![memory::string(tid, first)];
+            }
+            "openat" | "openat2" | "unlinkat" | "newfstatat" | "faccessat" | "faccessat2" | "statx"
+            | "execveat" => {
+                return vec![memory::string(tid, second)];
+            }
+            "poll" | "ppoll" => (0..second.min(1024))
+                .filter_map(|i| memory::word(tid, first, 2 * i))
+                .filter(|&fd| fd >= 0)
+                .collect(),
+            "select" | "pselect6" => {
+                let sets = [second, third, self.args[3]];
+                let is_set = |fd: u64| {
+                    let mut words = sets.iter().filter(|&&set| set != 0);
+                    words.any(|&set| {
+                        memory::double_word(tid, set, fd / 64).is_some_and(|w| w >> (fd % 64) & 1 == 1)
+                    })
+                };
+                (0..first.min(1024))
+                    .filter(|&fd| is_set(fd))
+                    .map(|fd| fd as RawFd)
+                    .collect()
+            }
+            "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => proc::epoll_targets(tid, first as RawFd),
+            "waitid" if first == u64::from(libc::P_PIDFD) => vec![second as RawFd],
+            "epoll_ctl" => vec![third as RawFd],
+            "close" | "dup" | "dup2" | "dup3" | "fcntl" | "bind" | "listen" | "setsockopt" | "ftruncate" => {
+                vec![first as RawFd]
+            }
+            _ if matches!(
+                self.family,
+                Family::Read | Family::Write | Family::Accept | Family::Connect | Family::Lock
+            ) =>
+            {
+                vec![first as RawFd]
+            }
+            _ => return Vec::new(),
+        };
+        descriptors
+            .into_iter()
+            .filter_map(|fd| proc::descriptor(tid, fd))
+            .collect()
+    }
+
+    /// It is call number `nr`'s twin: the kernel takes it up again after a signal that changed nothing.
+    pub fn is_restarted_by(&self, nr: i64) -> bool {
+        nr == self.nr || nr == number("restart_syscall")
+    }
+}
+
+fn milliseconds(arg: u64) -> Blocking {
+    match arg as i32 {
+        0 => Blocking::Never,
+        ms if ms < 0 => Blocking::Until,
+        _ => Blocking::Timed,
+    }
+}
+
+/// A `timespec` or `timeval` behind a pointer that may be null: two 64-bit words.
+fn timeout(tid: i32, address: u64) -> Blocking {
+    if address == 0 {
+        return Blocking::Until;
+    }
+    let word = |i| memory::double_word(tid, address, i).unwrap_or(1);
+    if word(0) == 0 && word(1) == 0 {
+        Blocking::Never
+    } else {
+        Blocking::Timed
+    }
+}

@@ -1,0 +1,111 @@
+//! The witness: a process of its own that is ptracer, child subreaper, limiter and killer of one run.
+//!
+//! It must not live in the test's threads: `waitpid(-1)` there would steal the children of `std::process`. So the test
+//! binary starts itself again as a witness, tells it the [`Plan`] on standard input, and reads the [`Story`] from its
+//! standard output. When that input ends, the test is gone: everything is killed and removed.
+//!
+//! What it relies on, all of it in `ptrace(2)`, `prctl(2)` (`PR_SET_CHILD_SUBREAPER`) and `wait(2)`:
+//! - The real parent of a traced process hears of its end only once the tracer has taken the exit report. So nobody can
+//!   reap what the witness has not seen end.
+//! - A tracer that is also the subreaper gets a *second* report for a process exactly when its parent ended without
+//!   having reaped it.
+//! - A new process of a traced one starts stopped, so that no fork outruns the killer.
+
+mod arch;
+mod channel;
+mod entry;
+mod filter;
+mod memory;
+mod proc;
+mod quiet;
+mod start;
+mod tracer;
+mod unobserved;
+
+use crate::{
+    plan::Plan,
+    story::{End, Story},
+};
+use channel::Channel;
+use nanoserde::{DeJson, SerJson};
+use nix::sys::prctl;
+use start::Started;
+use std::{io, path::Path, process::ExitCode};
+use tracer::Tracer;
+
+/// What the witness answers, a line of JSON each.
+#[derive(SerJson, DeJson)]
+pub enum Answer {
+    /// The run goes on; what happened so far. To [`Order::Quiet`], when everybody sleeps.
+    Quiet(Story),
+    /// The run is over.
+    Over(Story),
+}
+
+/// The body of the witness process; returns when the run is over and its traces are removed.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("witness: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    // Out of the terminal's reach: its Ctrl-C is for the test, and the witness follows when the test is gone.
+    nix::unistd::setsid()?;
+    prctl::set_child_subreaper(true)?;
+    let mut channel = Channel::open()?;
+    let Some(mut plan) = channel.plan()? else {
+        return Ok(());
+    };
+    let scratch = tempfile::Builder::new().prefix("forkroom-").tempdir()?;
+    if plan.directory.is_empty() {
+        plan.directory = scratch.path().to_string_lossy().into_owned();
+    }
+    for (name, contents) in &plan.files {
+        std::fs::write(Path::new(&plan.directory).join(name), contents)?;
+    }
+    let story = observe(plan, &mut channel)?;
+    channel.answer(&Answer::Over(story));
+    channel.until_closed(); // the check may look at the directory until then
+    scratch.close()
+}
+
+fn observe(plan: Plan, channel: &mut Channel) -> io::Result<Story> {
+    let mut unobserved = None;
+    loop {
+        match start::start(&plan, channel, unobserved.take())? {
+            Started::Unobserved(program, reason) => return unobserved::run(plan, program, reason, channel),
+            Started::Not(reason) => return Ok(blank(&plan, End::NotStarted(reason))),
+            Started::Observed(program, failure) => {
+                let story = Tracer::new(plan.clone(), program, failure, channel).run(channel)?;
+                match story.end {
+                    // A kernel or a container without seccomp filters: run once more, and look on from outside.
+                    End::NotStarted(reason) if reason.starts_with("seccomp") => unobserved = Some(reason),
+                    _ => return Ok(story),
+                }
+            }
+        }
+    }
+}
+
+/// The story of a run in which nothing has happened yet.
+fn blank(plan: &Plan, end: End) -> Story {
+    Story {
+        command: plan.command.clone(),
+        given: plan.given(),
+        processes: Vec::new(),
+        events: Vec::new(),
+        asleep: Vec::new(),
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        end,
+        status: None,
+        unobserved: None,
+        witness: nix::unistd::getpid().as_raw(),
+        directory: plan.directory.clone(),
+    }
+}

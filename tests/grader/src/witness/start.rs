@@ -1,0 +1,212 @@
+//! Starts the program: seized before its first instruction, with the signals, descriptors and limits that every lab
+//! is promised.
+
+use super::{
+    channel::{Channel, Stream},
+    filter,
+};
+use crate::{
+    calls,
+    plan::{Plan, Stdout},
+};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, OFlag, fcntl, open},
+    libc,
+    sys::{
+        ptrace::{self, Options},
+        resource::{Resource, setrlimit},
+        signal::{SigSet, SigmaskHow, sigprocmask},
+        stat::Mode,
+        wait::waitpid,
+    },
+    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, pipe2, read, write},
+};
+use std::{
+    ffi::CString,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+/// What became of the start.
+pub enum Started {
+    /// It runs, and every one of its stops comes to the witness. From the descriptor [`said`] reads why exec failed.
+    Observed(Pid, OwnedFd),
+    /// It runs, but `ptrace` or the filter was refused: why.
+    Unobserved(Pid, String),
+    /// It could not be started: why.
+    Not(String),
+}
+
+/// The descriptors that the program starts with.
+struct Streams {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+/// Forks, seizes and lets go; `exec` itself is the first thing that the witness sees. With `unobserved` it does not
+/// even try to seize: that is the reason why not.
+pub fn start(plan: &Plan, channel: &mut Channel, unobserved: Option<String>) -> io::Result<Started> {
+    let streams = streams(plan, channel)?;
+    let argv: Vec<CString> = plan
+        .command
+        .iter()
+        .map(|arg| CString::new(arg.as_str()))
+        .collect::<Result<_, _>>()?;
+    let (go, release) = pipe2(OFlag::O_CLOEXEC)?;
+    let (failure, report) = pipe2(OFlag::O_CLOEXEC)?;
+    // SAFETY: the witness has one thread.
+    let program = match unsafe { fork() }? {
+        ForkResult::Child => {
+            drop((release, failure));
+            let error = become_program(plan, &argv, &streams, &go);
+            let _ = write(report, error.to_string().as_bytes());
+            // SAFETY: ends the process; nothing of the witness's is flushed or dropped twice.
+            unsafe { libc::_exit(127) }
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop((go, report, streams));
+    let refused = unobserved.or_else(|| {
+        seize(program)
+            .err()
+            .map(|errno| format!("ptrace: {}", reason(errno)))
+    });
+    write(&release, if refused.is_some() { b"p" } else { b"t" })?;
+    if let Some(refused) = refused {
+        return Ok(match said(&failure)? {
+            None => Started::Unobserved(program, refused),
+            Some(why) => {
+                waitpid(program, None)?;
+                Started::Not(why)
+            }
+        });
+    }
+    Ok(Started::Observed(program, failure))
+}
+
+fn seize(program: Pid) -> nix::Result<()> {
+    let options = Options::PTRACE_O_TRACEFORK
+        | Options::PTRACE_O_TRACEVFORK
+        | Options::PTRACE_O_TRACECLONE
+        | Options::PTRACE_O_TRACEEXEC
+        | Options::PTRACE_O_TRACEEXIT
+        | Options::PTRACE_O_TRACESYSGOOD
+        | Options::PTRACE_O_TRACESECCOMP
+        | Options::PTRACE_O_EXITKILL;
+    ptrace::seize(program, options)
+}
+
+/// The text that the child left when it could not become the program; `None` when it did.
+pub fn said(failure: &OwnedFd) -> io::Result<Option<String>> {
+    let mut text = [0; 256];
+    let n = loop {
+        match read(failure, &mut text) {
+            Err(Errno::EINTR) => {}
+            other => break other?,
+        }
+    };
+    Ok((n > 0).then(|| String::from_utf8_lossy(&text[..n]).into_owned()))
+}
+
+/// strerror's text of an errno.
+pub fn reason(errno: Errno) -> String {
+    let text = io::Error::from(errno).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn streams(plan: &Plan, channel: &mut Channel) -> io::Result<Streams> {
+    channel.streams.clear();
+    let stdin = match &plan.input {
+        None => open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?,
+        Some(bytes) => {
+            let (theirs, ours) = pipe2(OFlag::O_CLOEXEC)?;
+            fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            channel.input = Some(ours);
+            channel.send(bytes);
+            theirs
+        }
+    };
+    let mut stream = || -> io::Result<OwnedFd> {
+        let (ours, theirs) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        channel.streams.push(Stream::new(ours, plan.output));
+        Ok(theirs)
+    };
+    let (mut stdout, stderr) = (stream()?, stream()?);
+    match plan.stdout {
+        Stdout::Read => {}
+        Stdout::ReaderGone => (_, stdout) = pipe2(OFlag::O_CLOEXEC)?,
+        Stdout::Full => stdout = open("/dev/full", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?,
+    }
+    Ok(Streams {
+        stdin,
+        stdout,
+        stderr,
+    })
+}
+
+/// In the child: never returns, unless with what went wrong.
+fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd) -> String {
+    let told = |call: &'static str| move |errno: Errno| format!("{call}: {}", reason(errno));
+    let prepare = || -> Result<(), String> {
+        dup2_stdin(&streams.stdin).map_err(told("dup2"))?;
+        dup2_stdout(&streams.stdout).map_err(told("dup2"))?;
+        dup2_stderr(&streams.stderr).map_err(told("dup2"))?;
+        std::env::set_current_dir(Path::new(&plan.directory))
+            .map_err(|e| format!("{}: {e}", plan.directory))?;
+        setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(told("setrlimit"))?;
+        default_signals();
+        let mut word = [0];
+        read(go.as_fd(), &mut word).map_err(told("read"))?;
+        // SAFETY: marks every descriptor from 3 on close-on-exec; takes no pointer.
+        unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) };
+        if word == *b"t" {
+            filter::install(&calls::numbers()).map_err(told("seccomp"))?;
+        }
+        Ok(())
+    };
+    let Err(error) = prepare().and_then(|()| {
+        let program = argv.first().map_or(c"", CString::as_c_str);
+        execve(program, argv, &environment(plan)).map_err(reason)
+    });
+    error
+}
+
+/// The test's environment, less what speaks to the kit, to Rust's panics and to cargo's own programs, and what the plan
+/// sets. (Cargo points `LD_LIBRARY_PATH` at its directories; the loader would look through all of them first.)
+fn environment(plan: &Plan) -> Vec<CString> {
+    let kept = std::env::vars_os().filter(|(key, _)| {
+        let key = key.to_string_lossy();
+        let ours = [
+            "RUST_BACKTRACE",
+            "RUST_LIB_BACKTRACE",
+            "NO_COLOR",
+            "LD_LIBRARY_PATH",
+        ]
+        .contains(&&*key);
+        !ours
+            && !["LAB_", "FORKROOM_", "INSTA_", "CARGO"]
+                .iter()
+                .any(|prefix| key.starts_with(prefix))
+    });
+    let kept = kept.map(|(key, value)| [key.as_encoded_bytes(), b"=", value.as_encoded_bytes()].concat());
+    let set = plan
+        .env
+        .iter()
+        .map(|(key, value)| format!("{key}={value}").into_bytes());
+    kept.chain(set)
+        .filter_map(|pair| CString::new(pair).ok())
+        .collect()
+}
+
+/// Every signal at its default and none blocked: Rust ignores `SIGPIPE`, and the witness blocks what it reads.
+fn default_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: installs no handler; the calls that fail are those for SIGKILL, SIGSTOP and the C library's own.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}

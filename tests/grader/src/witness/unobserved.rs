@@ -1,0 +1,143 @@
+//! The run where `ptrace` is refused: what can be seen from outside. Outputs, the exit status, who is left behind; no
+//! events. The check says of everything else "not checked".
+
+use super::{Answer, blank, channel::Channel, proc, tracer::kill};
+use crate::{
+    plan::{Order, Plan},
+    story::{End, Ending, MAIN, Process, Story},
+};
+use nix::{libc, unistd::Pid};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+const LOOK: Duration = Duration::from_millis(2);
+const GRACE: Duration = Duration::from_millis(300);
+
+/// Follows a program that runs free, to its end or to a limit.
+pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) -> io::Result<Story> {
+    let mut story = blank(&plan, End::Over);
+    story.unobserved = Some(reason);
+    story.processes.push(Process {
+        name: "main".to_owned(),
+        pid: program.as_raw(),
+        parent: None,
+        born: 0,
+    });
+    let (started_at, mut main_ended, mut asked) = (Instant::now(), None, false);
+    loop {
+        let woken = channel.wait(LOOK)?;
+        let nobody_left = reap(program, &mut story, &mut main_ended);
+        if nobody_left {
+            return Ok(told(story, channel));
+        }
+        for order in woken.orders {
+            match order {
+                Order::Quiet => asked = true,
+                Order::Finish => plan.interactive = false,
+                Order::Input(bytes) => channel.send(&bytes),
+                Order::Close => channel.input = None,
+                Order::Signal(name, signal) => {
+                    let orphan = proc::descendants(story.witness).into_iter().next();
+                    let pid = if name == story.processes[MAIN].name {
+                        Some(program.as_raw())
+                    } else {
+                        orphan
+                    };
+                    pid.into_iter().for_each(|pid| kill(pid, signal));
+                }
+                Order::Stop => return Ok(kill_all(told(story, channel), End::Stopped)),
+            }
+        }
+        if woken.abandoned {
+            return Ok(kill_all(told(story, channel), End::Stopped));
+        }
+        if asked && all_asleep(story.witness) {
+            asked = false;
+            let so_far = told(story.clone(), channel);
+            channel.answer(&Answer::Quiet(so_far));
+        }
+        let alive = proc::descendants(story.witness).len();
+        let too_much = channel.streams.iter().find(|stream| stream.overflows());
+        let end = if alive > plan.processes {
+            End::TooMany(alive)
+        } else if let Some(stream) = too_much {
+            End::TooMuch(stream.total)
+        } else if started_at.elapsed().as_secs() >= plan.seconds {
+            End::TimeLimit {
+                seconds: plan.seconds,
+                slow: false,
+            }
+        } else if !plan.interactive && main_ended.is_some_and(|at: Instant| at.elapsed() > GRACE) {
+            End::LeftBehind(vec!["a process".to_owned(); alive])
+        } else {
+            continue;
+        };
+        return Ok(kill_all(told(story, channel), end));
+    }
+}
+
+/// Reaps who is there to be reaped; `true` when there is no child left.
+fn reap(program: Pid, story: &mut Story, main_ended: &mut Option<Instant>) -> bool {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is a valid place for the wait status.
+        match unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) } {
+            0 => return false,
+            pid if pid < 0 => return true,
+            pid if pid == program.as_raw() => {
+                story.status = Some(match status {
+                    _ if libc::WIFEXITED(status) => Ending::Exited(libc::WEXITSTATUS(status)),
+                    _ => Ending::Killed(libc::WTERMSIG(status)),
+                });
+                *main_ended = Some(Instant::now());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn told(mut story: Story, channel: &mut Channel) -> Story {
+    channel.drain();
+    if let [stdout, stderr] = &channel.streams[..] {
+        story.stdout.clone_from(&stdout.bytes);
+        story.stderr.clone_from(&stderr.bytes);
+    }
+    story
+}
+
+fn all_asleep(witness: i32) -> bool {
+    let look = || {
+        let all = proc::descendants(witness).into_iter().map(proc::Status::read);
+        let asleep = all.map(|status| {
+            status
+                .filter(|s| matches!(s.state, 'S' | 'Z' | 'T'))
+                .map(|s| s.switches)
+        });
+        asleep.collect::<Option<Vec<u64>>>()
+    };
+    let before = look();
+    before.is_some() && before == look()
+}
+
+/// Stops everybody first, so that no fork outruns the kills; then kills until nobody is left.
+fn kill_all(mut story: Story, end: End) -> Story {
+    story.end = end;
+    loop {
+        let all = proc::descendants(story.witness);
+        let strangers = |pid: &&i32| {
+            proc::Status::read(**pid).is_some_and(|status| !matches!(status.state, 'T' | 'Z' | 'X'))
+        };
+        let fresh = all.iter().filter(strangers).count();
+        all.iter().for_each(|&pid| kill(pid, libc::SIGSTOP));
+        if fresh == 0 || all.is_empty() {
+            all.iter().for_each(|&pid| kill(pid, libc::SIGKILL));
+        }
+        // SAFETY: asks for no status; does not block.
+        let left = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
+        if left < 0 {
+            return story;
+        }
+    }
+}
