@@ -1,0 +1,40 @@
+# list the recipes
+_default:
+    @just --list --unsorted
+
+# what `cargo lab` does: `just lab 3` judges lab 3, `just lab hint 3` gives a hint
+[no-exit-message, positional-arguments]
+lab *ARGS:
+    @cargo lab "$@"
+
+# run the tests: of the solutions, the grader, the command, the book's sources
+test *ARGS:
+    cargo test {{ ARGS }}
+
+# the book in a browser, at the address that is printed; rebuilt as it changes
+book:
+    mdbook serve book
+
+# build the book into book/book
+book-build:
+    mdbook build book
+
+# look for missing includes, dead links and the like in the book and in its built pages
+book-check: book-build
+    cargo test --package lab --test book
+
+# format everything
+fmt:
+    cargo fmt --all
+
+# what clippy has to say, about the stubs too
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# take what the solutions do now as what they should do: read `git diff` afterwards
+review:
+    INSTA_UPDATE=always cargo test
+
+# what the continuous integration runs
+ci:
+    .ci/run

@@ -1,0 +1,217 @@
+//! The checks, checked: every wrong answer is refused by the step it is about, every other right answer passes, a stub
+//! is told where to begin, `true` passes nothing, and observation changes no output.
+//!
+//! `tests/wrong/NN-NAME/MISTAKE.rs` and `tests/right/NN-NAME/NAME.rs` replace one file of a reference solution; their
+//! first line says which, and what is to become of it. `whole.c` is a lab as a whole, in C.
+
+mod answer;
+mod build;
+mod untraced;
+
+use answer::{Answer, Lab, Verdict, labs};
+use build::Built;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::{path::Path, process::Command, sync::OnceLock};
+
+/// Trials at a time: a trial waits for programs that sleep.
+const AT_A_TIME: usize = 4;
+/// What is said where there is no C compiler.
+const NO_CC: &str = "not checked: there is no `cc` on this machine";
+
+static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
+    let mut trials = Vec::new();
+    for lab in labs() {
+        for answer in lab.answers() {
+            trials.push(Trial::test(answer.title(), move || judge(&answer)));
+        }
+        for (kind, test) in [
+            ("stub", stub as fn(&Lab) -> Result<(), Failed>),
+            ("true", passes_nothing),
+            ("enough", enough),
+            ("untraced", untraced::same),
+        ] {
+            let lab = lab.clone();
+            trials.push(Trial::test(format!("{kind} {}", lab.slug), move || test(&lab)));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Everything is built once, when the first trial needs it.
+fn built() -> Result<&'static Built, Failed> {
+    BUILT
+        .get_or_init(|| build::build(&labs()))
+        .as_ref()
+        .map_err(Failed::from)
+}
+
+/// Runs the solution's checks with another program.
+fn steps(lab: &Lab, program: &Path, arguments: &[&str]) -> Result<(bool, String), Failed> {
+    let mut command = Command::new(&built()?.checks[&lab.package("solution")]);
+    command.arg("--steps").args(arguments).env("LAB_PROGRAM", program);
+    output(&mut command)
+}
+
+/// Whether it succeeded, and what it printed.
+pub fn output(command: &mut Command) -> Result<(bool, String), Failed> {
+    let output = command.env("NO_COLOR", "1").output()?;
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    Ok((output.status.success(), text))
+}
+
+fn judge(answer: &Answer) -> Result<(), Failed> {
+    let Some(program) = built()?.programs.get(&answer.title()) else {
+        eprintln!("{}: {NO_CC}", answer.title());
+        return Ok(());
+    };
+    let number = answer.step.to_string();
+    let one = ["--all", "--step", number.as_str()];
+    let arguments = if answer.step == 0 { &one[..1] } else { &one[..] };
+    let (passed, text) = steps(&answer.lab, program, arguments)?;
+    match answer.verdict {
+        Verdict::Right if passed => Ok(()),
+        Verdict::Right => Err(format!("a right answer is refused:\n{text}").into()),
+        Verdict::Wrong if answer.step == 0 => refused_everywhere(&text),
+        Verdict::Wrong if passed => Err(format!("a wrong answer passes:\n{text}").into()),
+        Verdict::Wrong => {
+            keep(answer, &text);
+            Ok(())
+        }
+    }
+}
+
+fn refused_everywhere(text: &str) -> Result<(), Failed> {
+    let passed: Vec<&str> = text.lines().filter(|line| line.starts_with("  ✓")).collect();
+    if passed.is_empty() && text.contains("  ✗ 1 ") {
+        Ok(())
+    } else {
+        Err(format!("passes {passed:?}:\n{text}").into())
+    }
+}
+
+/// The message is kept, less the story: in that the order of unsynchronised events is free.
+fn keep(answer: &Answer, text: &str) {
+    let told = |line: &&str| {
+        let words = [
+            "  ✗ ",
+            "  given  ",
+            "  expected  ",
+            "  happened  ",
+            "  why  ",
+            "  check  ",
+        ];
+        words.iter().any(|word| line.starts_with(word))
+    };
+    let message: String = text.lines().filter(told).flat_map(|line| [line, "\n"]).collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(answer.lab.root.join("tests/snapshots/wrong"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(&answer.mistake);
+    settings.bind(|| insta::assert_snapshot!(format!("{}__{}", answer.lab.name, answer.name), message));
+}
+
+/// A fresh stub stops at step 1, and every step of it is a gap of its own.
+fn stub(lab: &Lab) -> Result<(), Failed> {
+    let checks = &built()?.checks[&lab.package("lab")];
+    let (passed, text) = output(Command::new(checks).arg("--steps").env_remove("LAB_PROGRAM"))?;
+    if passed || !text.contains("  ○ 1 ") || !text.contains("next      step 1,") {
+        return Err(format!("the stub does not stop at step 1:\n{text}").into());
+    }
+    let (_, text) = output(
+        Command::new(checks)
+            .args(["--steps", "--all"])
+            .env_remove("LAB_PROGRAM"),
+    )?;
+    let done: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("  ✓") || line.starts_with("  ✗"))
+        .collect();
+    if done.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not undone: {done:?}:\n{text}").into())
+    }
+}
+
+/// Every single check fails on a program that does nothing and succeeds.
+fn passes_nothing(lab: &Lab) -> Result<(), Failed> {
+    let mut command = Command::new(&built()?.checks[&lab.package("solution")]);
+    let (_, text) = output(command.env("LAB_PROGRAM", "/bin/true"))?;
+    if text.contains(" 0 passed;") && !text.contains(" 0 failed;") {
+        Ok(())
+    } else {
+        Err(text.into())
+    }
+}
+
+/// Eight wrong answers a lab and two right ones a step, at the least; the syllabus is the same everywhere.
+fn enough(lab: &Lab) -> Result<(), Failed> {
+    let answers = lab.answers();
+    let wrong = answers
+        .iter()
+        .filter(|answer| answer.verdict == Verdict::Wrong && answer.step > 0)
+        .count();
+    if wrong < 8 {
+        return Err(format!("{wrong} wrong answers; there should be 8 or more").into());
+    }
+    for (number, step) in lab.steps() {
+        let of_it = |verdict| {
+            let mut own = answers.iter().filter(move |answer| answer.verdict == verdict);
+            move || {
+                own.by_ref()
+                    .filter(|answer| answer.step == number || answer.step == 0)
+                    .count()
+            }
+        };
+        let (mut right, mut wrong) = (of_it(Verdict::Right), of_it(Verdict::Wrong));
+        let (right, wrong) = (right(), wrong());
+        if right < 2 || wrong < 4 {
+            return Err(format!(
+                "step {number} ({step}) has {right} other right answers and {wrong} wrong ones"
+            )
+            .into());
+        }
+    }
+    for answer in &answers {
+        let named = lab
+            .steps()
+            .iter()
+            .any(|(number, step)| *number == answer.step && *step == answer.step_name);
+        if answer.step > 0 && !named {
+            return Err(format!(
+                "{}: there is no step {} ({})",
+                answer.title(),
+                answer.step,
+                answer.step_name
+            )
+            .into());
+        }
+    }
+    same_steps_everywhere(lab)
+}
+
+/// The hints, the checks and the chapter tell of the same steps.
+fn same_steps_everywhere(lab: &Lab) -> Result<(), Failed> {
+    let mut list = Command::new(&built()?.checks[&lab.package("solution")]);
+    let (_, checks) = output(list.arg("--list"))?;
+    let chapter = std::fs::read_to_string(lab.root.join(format!("book/src/{}.md", lab.slug)))?;
+    for (number, step) in lab.steps() {
+        let check = format!("step_{number}_{}", step.trim_start_matches('_'));
+        if !checks
+            .lines()
+            .any(|line| line.split(':').next() == Some(check.as_str()))
+        {
+            return Err(format!("no check is called {check}").into());
+        }
+        if !chapter.contains(&format!("## Step {number}: {step}")) {
+            return Err(format!("the chapter has no heading \"Step {number}: {step}\"").into());
+        }
+    }
+    Ok(())
+}
