@@ -212,7 +212,8 @@ impl Story {
         let happened = match (&missing[..], &surplus[..]) {
             ([], []) => return Ok(()),
             ([], _) => format!("{} too: {}", there_were(surplus.len()), listed(&surplus)),
-            (_, []) => format!("{} was never born", listed(&missing)),
+            ([one], []) => format!("{one} was never born"),
+            (_, []) => format!("{} were never born", listed(&missing)),
             _ => format!(
                 "{} was never born, and {} was",
                 listed(&missing),
@@ -336,6 +337,15 @@ impl Story {
     /// # Errors
     /// A refusal.
     pub fn expect_error_line(&self, name: &str) -> Verdict {
+        self.expect_error_told(name)?;
+        self.expect_all_reaped()
+    }
+
+    /// A call failed and was reported: exit status 1, and `NAME: …` in one line on standard error.
+    ///
+    /// # Errors
+    /// A refusal.
+    pub fn expect_error_told(&self, name: &str) -> Verdict {
         self.expect_over()?;
         let happened = format!("it {}{}", self.ending(), self.said());
         let why = "A failure that is not passed on looks like success to whoever called the program.";
@@ -362,8 +372,7 @@ impl Story {
             format!("one line on standard error: `{name}: CALL: REASON`"),
             happened,
             why,
-        )?;
-        self.expect_all_reaped()
+        )
     }
 
     /// Its reader had gone: it ended without a word, with status 0, 1 or by `SIGPIPE`, and so did its children.

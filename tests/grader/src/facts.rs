@@ -81,6 +81,19 @@ impl Story {
         })
     }
 
+    /// The descriptors besides 0, 1 and 2 that crossed an exec of the process, and when.
+    pub fn inheritance_of(&self, who: Proc) -> Option<(usize, &[String])> {
+        self.events_of(who).find_map(|(at, what)| match what {
+            What::Inherits(all) => Some((at, &all[..])),
+            _ => None,
+        })
+    }
+
+    /// When the process left a core file.
+    pub fn dump_of(&self, who: Proc) -> Option<usize> {
+        self.position(who, |what| matches!(what, What::Dumps))
+    }
+
     /// The process needed no reaping: its parent ignored `SIGCHLD`.
     pub fn was_auto_reaped(&self, who: Proc) -> bool {
         self.position(who, |what| matches!(what, What::AutoReaped))

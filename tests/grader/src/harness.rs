@@ -31,7 +31,7 @@ impl Lab {
     /// The `main` of a test file.
     pub fn main(self, checks: &'static [Check]) -> ExitCode {
         if std::env::var_os(WITNESS).is_some() {
-            return witness::main();
+            return witness::nursery::main();
         }
         let args: Vec<String> = std::env::args().skip(1).collect();
         match args.first().map(String::as_str) {
@@ -200,8 +200,7 @@ fn afterwards(lab: Lab) -> String {
 /// The step passed if every check of it did; else the words for the first that did not.
 fn judge(lab: Lab, outcome: &[(&'static str, Verdict)], paint: &Paint) -> (State, String) {
     let refused = |is_it: fn(&Refusal) -> bool| outcome.iter().find(|(_, v)| v.as_ref().is_err_and(is_it));
-    let hard = refused(|refusal| matches!(refusal, Refusal::Undone { .. }))
-        .or_else(|| refused(|refusal| !matches!(refusal, Refusal::NotChecked(_))));
+    let hard = refused(|refusal| !matches!(refusal, Refusal::NotChecked(_)));
     match hard.or_else(|| refused(|_| true)) {
         Some((check, Err(refusal))) => {
             let state = match refusal {
@@ -281,20 +280,37 @@ impl Verdicts {
         }
     }
 
-    /// The verdicts of the checks `own`, the first of which is number `from`.
+    /// The verdicts of the checks `own`, the first of which is number `from`, up to the first refusal: that one decides,
+    /// and nobody need wait for the rest.
     fn of_step(&mut self, from: usize, own: &[Check]) -> Vec<(&'static str, Verdict)> {
-        while self.early[from..from + own.len()].iter().any(Option::is_none) {
-            let Ok((i, verdict)) = self.done.recv() else { break };
-            self.early[i] = Some(verdict);
+        let mut verdicts = Vec::new();
+        for (i, &(name, _)) in own.iter().enumerate() {
+            let verdict = self.of_check(from + i);
+            let decides = matches!(
+                verdict,
+                Err(Refusal::Failed(_) | Refusal::Undone { .. } | Refusal::Broken(_))
+            );
+            verdicts.push((name, verdict));
+            if decides {
+                break;
+            }
         }
-        let lost = || {
-            Err(Refusal::Broken(
-                "the check was lost: its thread is gone".to_owned(),
-            ))
-        };
-        let verdicts = own.iter().zip(&mut self.early[from..]);
         verdicts
-            .map(|(&(name, _), verdict)| (name, verdict.take().unwrap_or_else(lost)))
-            .collect()
+    }
+
+    fn of_check(&mut self, wanted: usize) -> Verdict {
+        loop {
+            if let Some(verdict) = self.early[wanted].take() {
+                return verdict;
+            }
+            match self.done.recv() {
+                Ok((i, verdict)) => self.early[i] = Some(verdict),
+                Err(_) => {
+                    return Err(Refusal::Broken(
+                        "the check was lost: its thread is gone".to_owned(),
+                    ));
+                }
+            }
+        }
     }
 }

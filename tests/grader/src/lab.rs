@@ -120,6 +120,7 @@ impl Lab {
         if !self.is_reference() || story.unobserved.is_some() {
             return;
         }
+        let text = text.replace(&story.directory, "DIR");
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(self.root().join("tests/snapshots"));
         settings.set_prepend_module_to_snapshot(false);

@@ -22,6 +22,7 @@ mod run;
 mod tell;
 mod verdict;
 mod witness;
+mod woken;
 
 pub mod calls;
 pub mod plan;

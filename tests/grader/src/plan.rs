@@ -15,6 +15,8 @@ pub struct Plan {
     pub directory: String,
     /// Files that are in the directory before it starts: name and contents.
     pub files: Vec<(String, Vec<u8>)>,
+    /// As `files`, and everybody may execute them.
+    pub programs: Vec<(String, Vec<u8>)>,
     /// What its standard input holds; `None`: `/dev/null`.
     pub input: Option<Vec<u8>>,
     /// Where its standard output goes.
@@ -28,9 +30,15 @@ pub struct Plan {
     pub hold_signal: Option<HoldSignal>,
     /// The return of a call is held.
     pub hold_call: Option<HoldCall>,
+    /// A process exits with another code than it wanted to.
+    pub exit_code: Option<ExitCode>,
     /// This process goes first: every other one is held at its birth and after each of its calls until all who are not
     /// held sleep or have ended.
     pub first: Option<String>,
+    /// The contents of this file at main's end are of interest.
+    pub watch: Option<String>,
+    /// At main's end this signal is sent to the process whose id the watched file holds; 0: none is.
+    pub signal_watched: i32,
     /// How many processes may live at once, over and above which the run is ended.
     pub processes: usize,
     /// How many bytes each output stream may carry.
@@ -42,6 +50,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Without a witness that stops the program, its outcome would be another.
+    pub fn needs_witness(&self) -> bool {
+        let orders_exits = self.hold_exits.as_ref().is_some_and(|order| !order.is_empty());
+        let holds =
+            orders_exits || self.hold_signal.is_some() || self.hold_call.is_some() || self.first.is_some();
+        holds || !self.faults.is_empty()
+    }
+
     /// What is special about this run, in words; empty for a plain one.
     pub fn given(&self) -> String {
         let nth = |n: usize| match n {
@@ -66,15 +82,23 @@ impl Plan {
             Stdout::ReaderGone => all.push("nobody reads its output".to_owned()),
             Stdout::Full => all.push("its output goes to a full disk".to_owned()),
         }
-        match self.hold_exits.as_deref() {
-            Some(order @ [_, _, ..]) => {
-                all.push(format!("the processes end in the order {}", order.join(", ")))
-            }
-            _ => {}
+        if let Some(order @ [_, _, ..]) = self.hold_exits.as_deref() {
+            all.push(format!("the processes end in the order {}", order.join(", ")));
         }
         if let Some(HoldCall { who, family, nth: n }) = &self.hold_call {
             let family = format!("{family:?}").to_lowercase();
             all.push(format!("after its {} {family} {who} is slow", nth(*n)));
+        }
+        if let Some(ExitCode { who, code }) = &self.exit_code {
+            all.push(format!(
+                "{who} exits with {code}, whatever it was told to exit with"
+            ));
+        }
+        if let (Some(file), true) = (&self.watch, self.signal_watched != 0) {
+            let signal = crate::signal_name(self.signal_watched);
+            all.push(format!(
+                "{signal} goes to the process that {file} names as soon as main has ended"
+            ));
         }
         if let Some(first) = &self.first {
             all.push(format!("{first} is always faster than the others"));
@@ -124,6 +148,15 @@ pub struct HoldCall {
     pub family: Family,
     /// Which of them, from 1.
     pub nth: usize,
+}
+
+/// When process `who` exits, it does so with this code: what it passes to `exit_group(2)` is replaced.
+#[derive(Clone, Debug, SerJson, DeJson)]
+pub struct ExitCode {
+    /// The process, by name.
+    pub who: String,
+    /// The code, 0 to 255.
+    pub code: i32,
 }
 
 /// What the test orders while the program runs.

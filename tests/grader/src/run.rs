@@ -2,18 +2,26 @@
 
 use crate::{
     calls::Family,
-    plan::{Fault, HoldCall, HoldSignal, Order, Plan, Stdout},
+    plan::{ExitCode, Fault, HoldCall, HoldSignal, Order, Plan, Stdout},
     story::Story,
     verdict::{Refusal, Verdict},
-    witness::Answer,
+    witness::{self, Answer},
 };
 use nanoserde::{DeJson, SerJson};
-use nix::{errno::Errno, sys::signal::Signal};
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::Signal,
+        socket::{AddressFamily, SockFlag, SockType, socketpair},
+    },
+};
 use std::{
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write},
     ops::Deref,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 /// This in the environment makes a test binary the witness.
@@ -38,13 +46,17 @@ impl Run {
                 env: Vec::new(),
                 directory: String::new(),
                 files: Vec::new(),
+                programs: Vec::new(),
                 input: None,
                 stdout: Stdout::Read,
                 faults: Vec::new(),
                 hold_exits: None,
                 hold_signal: None,
                 hold_call: None,
+                exit_code: None,
                 first: None,
+                watch: None,
+                signal_watched: 0,
                 processes: 64 + 1,
                 output: 256 * 1024,
                 seconds: 30,
@@ -98,6 +110,15 @@ impl Run {
         self
     }
 
+    /// Process `who` exits with `code`, whatever it was told: who knows another one does not have it from a wait.
+    pub fn exit_code(mut self, who: &str, code: i32) -> Self {
+        self.plan.exit_code = Some(ExitCode {
+            who: who.to_owned(),
+            code,
+        });
+        self
+    }
+
     /// Process `who` is always faster: every other one takes a step only while `who` sleeps, and after its end. A step is
     /// what it does from one call of interest to the next.
     pub fn first(mut self, who: &str) -> Self {
@@ -109,6 +130,24 @@ impl Run {
     pub fn file(mut self, name: &str, contents: impl Into<Vec<u8>>) -> Self {
         self.plan.files.push((name.to_owned(), contents.into()));
         self
+    }
+
+    /// This executable file is in its directory when it starts.
+    pub fn program(mut self, name: &str, contents: impl Into<Vec<u8>>) -> Self {
+        self.plan.programs.push((name.to_owned(), contents.into()));
+        self
+    }
+
+    /// What this file holds at main's end is told in [`Story::watched`].
+    pub fn watch(mut self, name: &str) -> Self {
+        self.plan.watch = Some(name.to_owned());
+        self
+    }
+
+    /// As [`Run::watch`]; the process whose id the file holds then gets `signal` at that very moment.
+    pub fn signal_by(mut self, name: &str, signal: Signal) -> Self {
+        self.plan.signal_watched = signal as i32;
+        self.watch(name)
     }
 
     /// These bytes are its standard input, a pipe.
@@ -164,10 +203,7 @@ impl Run {
     /// # Errors
     /// [`Refusal::Undone`] when it reached a `todo!`; [`Refusal::Broken`] when there was no witness to be had.
     pub fn run(self) -> Verdict<Told> {
-        Running::start(self.plan)
-            .and_then(Running::told)
-            .map_err(broken)?
-            .not_undone()
+        Running::start(self.plan).map_err(broken)?.told()
     }
 
     /// Starts it, and lets the test act while it runs.
@@ -186,27 +222,40 @@ fn broken(error: io::Error) -> Refusal {
     ))
 }
 
-/// The witness process. When it is dropped the witness sees its input end: it kills what is left of the run, removes its
-/// directory, ends, and is reaped.
+/// The witness of one run. When it is dropped the witness sees its input end: it kills what is left of the run, removes
+/// its directory, and ends.
 struct Witness {
-    process: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    orders: Option<PipeWriter>,
+    answers: BufReader<PipeReader>,
+}
+
+/// The test's end of the nursery's socket.
+static NURSERY: OnceLock<Result<OwnedFd, String>> = OnceLock::new();
+
+/// Starts this test binary again, as the nursery.
+fn nursery() -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .env(WITNESS, "1")
+        .stdin(theirs)
+        .stdout(Stdio::null())
+        .spawn()?;
+    Ok(ours)
 }
 
 impl Witness {
     fn start() -> io::Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .env(WITNESS, "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let orders = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let nursery = NURSERY.get_or_init(|| nursery().map_err(|error| error.to_string()));
+        let nursery = nursery
+            .as_ref()
+            .map_err(|error| io::Error::other(error.clone()))?;
+        let ((their_orders, orders), (answers, their_answers)) = (io::pipe()?, io::pipe()?);
+        witness::nursery::ask(nursery, &their_orders.into(), &their_answers.into())?;
         Ok(Self {
-            process,
-            orders,
-            answers,
+            orders: Some(orders),
+            answers: BufReader::new(answers),
         })
     }
 
@@ -228,13 +277,14 @@ impl Witness {
 impl Drop for Witness {
     fn drop(&mut self) {
         self.orders = None;
-        let _ = self.process.wait();
+        let _ = io::copy(&mut self.answers, &mut io::sink()); // it has ended when its last answer has
     }
 }
 
 /// A run that goes on.
 pub struct Running {
     witness: Witness,
+    needs_witness: bool,
     over: Option<Story>,
 }
 
@@ -242,7 +292,11 @@ impl Running {
     fn start(plan: Plan) -> io::Result<Self> {
         let mut witness = Witness::start()?;
         witness.send(&plan.serialize_json())?;
-        Ok(Self { witness, over: None })
+        Ok(Self {
+            witness,
+            needs_witness: plan.needs_witness(),
+            over: None,
+        })
     }
 
     /// Waits until every process sleeps in the kernel, or none is left, and tells what happened so far.
@@ -260,9 +314,19 @@ impl Running {
                 }
             }
         };
-        match undone(&story.stderr()) {
-            None => Ok(story),
-            Some((step, place)) => Err(Refusal::Undone { step, place }),
+        self.checked(&story)?;
+        Ok(story)
+    }
+
+    /// The story is one of a program that was done, under the conditions that the check had ordered.
+    fn checked(&self, story: &Story) -> Verdict {
+        if let Some((step, place)) = undone(&story.stderr()) {
+            return Err(Refusal::Undone { step, place });
+        }
+        if self.needs_witness {
+            story.observed()
+        } else {
+            Ok(())
         }
     }
 
@@ -296,7 +360,7 @@ impl Running {
     /// As [`Run::run`].
     pub fn finish(mut self) -> Verdict<Told> {
         self.order(&Order::Finish)?;
-        self.told().map_err(broken)?.not_undone()
+        self.told()
     }
 
     fn order(&mut self, order: &Order) -> Verdict {
@@ -307,16 +371,17 @@ impl Running {
         }
     }
 
-    fn told(mut self) -> io::Result<Told> {
+    fn told(mut self) -> Verdict<Told> {
         let story = loop {
             match self.over.take() {
                 Some(story) => break story,
-                None => match self.witness.answer()? {
+                None => match self.witness.answer().map_err(broken)? {
                     Answer::Over(story) => break story,
                     Answer::Quiet(_) => {}
                 },
             }
         };
+        self.checked(&story)?;
         Ok(Told {
             story,
             _witness: self.witness,
@@ -334,13 +399,6 @@ impl Told {
     /// A file in the directory of the run.
     pub fn path(&self, name: &str) -> PathBuf {
         Path::new(&self.story.directory).join(name)
-    }
-
-    fn not_undone(self) -> Verdict<Self> {
-        match undone(&self.story.stderr()) {
-            None => Ok(self),
-            Some((step, place)) => Err(Refusal::Undone { step, place }),
-        }
     }
 }
 

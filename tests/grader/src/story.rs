@@ -39,6 +39,8 @@ pub struct Event {
 pub enum What {
     /// The process began to run the program (main), or another one (a child that called `exec`).
     Execs(String),
+    /// The program that it began to run got these descriptors besides 0, 1 and 2.
+    Inherits(Vec<String>),
     /// It made a process; the call's name is `fork`, `vfork`, `clone` or `clone3`.
     Forks {
         /// The new process.
@@ -56,6 +58,9 @@ pub enum What {
     Stops(i32),
     /// It was continued after a stop.
     Continues,
+    /// The signal that ends it leaves a core file, and it has done nothing against that. (None is written: the witness
+    /// sees to it.)
+    Dumps,
     /// It ended. From here to its reaping it is a zombie.
     Ends(Ending),
     /// Its wait status was collected, and with it the last of it is gone.
@@ -221,6 +226,8 @@ pub struct Story {
     pub end: End,
     /// Main's wait status, decoded; `None`: it never ended by itself.
     pub status: Option<Ending>,
+    /// What the file that the check asked about held when main ended; `None`: there was none.
+    pub watched: Option<Vec<u8>>,
     /// `false`: `ptrace` was refused here, so that there are no events; the reason.
     pub unobserved: Option<String>,
     /// The process id of the witness: the nearest subreaper.

@@ -31,6 +31,7 @@ impl Story {
         } else {
             0
         };
+        let lives: Vec<Life> = (0..self.processes.len()).map(|who| self.life(who)).collect();
         let mut text = String::new();
         if width > 0 {
             let names: String = self
@@ -46,7 +47,7 @@ impl Story {
         for (i, row) in rows.iter().enumerate().take(to).skip(from) {
             let arrow = if Some(i) == marked { "  ▶ " } else { "    " };
             let line = if width > 0 {
-                self.lane_row(row, width)
+                self.lane_row(row, &lives, width)
             } else {
                 format!("{:<8} {}", self.name(row.who), row.text)
             };
@@ -58,41 +59,37 @@ impl Story {
         text
     }
 
-    fn lane_row(&self, row: &Row, width: usize) -> String {
+    fn lane_row(&self, row: &Row, lives: &[Life], width: usize) -> String {
         let mut line = String::new();
-        for who in 0..self.processes.len() {
-            let glyph = self.glyph(who, row.at);
+        for (who, life) in lives.iter().enumerate() {
             let text = if who == row.who { row.text.as_str() } else { "" };
             let room = width.saturating_sub(4);
             let cut: String = match text.chars().count() {
                 n if n > room => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
                 _ => text.to_owned(),
             };
-            let _ = write!(line, "{:<width$}", format!("{glyph} {cut}"));
+            let _ = write!(line, "{:<width$}", format!("{} {cut}", life.glyph(row.at)));
         }
         line
     }
 
-    /// `│` alive, `┊` a zombie, nothing before birth and after the reaping.
-    fn glyph(&self, who: Proc, at: usize) -> char {
+    fn life(&self, who: Proc) -> Life {
         let ended = self.end_of(who).map_or(usize::MAX, |(end, _)| end);
+        let is_gone = |what: &What| matches!(what, What::Reaped { .. } | What::AutoReaped | What::LeftZombie);
         let gone = self
             .events_of(who)
-            .find(|(_, what)| matches!(what, What::Reaped { .. } | What::AutoReaped | What::LeftZombie));
+            .find(|(_, what)| is_gone(what))
+            .map(|(at, _)| at);
         // Main, and whoever the witness has adopted, is reaped by the witness as it ends.
-        let gone = gone.map_or(
-            if self.is_orphan_or_main(who) {
-                ended
-            } else {
-                usize::MAX
-            },
-            |(at, _)| at,
-        );
-        match at {
-            at if at < self.processes[who].born || at > gone => ' ',
-            at if at > ended => '┊',
-            at if at == ended => '╵',
-            _ => '│',
+        let gone = gone.unwrap_or(if self.is_orphan_or_main(who) {
+            ended
+        } else {
+            usize::MAX
+        });
+        Life {
+            born: self.processes[who].born,
+            ended,
+            gone,
         }
     }
 
@@ -138,23 +135,23 @@ impl Story {
                     .any(|other| other.who != who && self.tells(&other.what))
                 && let Some(text) = self.sleep(call)
             {
-                let place = rows
-                    .iter()
-                    .position(|row: &Row| row.at >= call.since)
-                    .unwrap_or(rows.len());
-                rows.insert(
-                    place,
-                    Row {
-                        at: call.since,
-                        who,
-                        text,
-                    },
-                );
+                rows.push(Row {
+                    at: call.since,
+                    asleep: true,
+                    who,
+                    text,
+                });
             }
             if let Some(text) = self.sentence(who, &event.what) {
-                rows.push(Row { at, who, text });
+                rows.push(Row {
+                    at,
+                    asleep: false,
+                    who,
+                    text,
+                });
             }
         }
+        rows.sort_by_key(|row| (row.at, !row.asleep));
         rows
     }
 
@@ -175,7 +172,9 @@ impl Story {
     }
 
     fn on(&self, call: &Call) -> String {
-        let each: Vec<String> = call.on.iter().map(|on| plain(&self.named(on))).collect();
+        // The directory has another name in each run.
+        let each = call.on.iter().map(|on| on.replacen(&self.directory, "DIR", 1));
+        let each: Vec<String> = each.map(|on| plain(&self.named(&on))).collect();
         if each.is_empty() {
             "nothing".to_owned()
         } else {
@@ -188,6 +187,11 @@ impl Story {
         Some(match what {
             What::Execs(_) if who == MAIN => return None,
             What::Execs(path) => format!("runs {path}"),
+            What::Inherits(all) => {
+                let all: Vec<String> = all.iter().map(|on| plain(&self.named(on))).collect();
+                format!("keeps open: {}", all.join(", "))
+            }
+            What::Dumps => "leaves a core file".to_owned(),
             What::Forks { child, call } if call == "vfork" => format!("forks {} by vfork", self.name(*child)),
             What::Forks { child, .. } => format!("forks {}", self.name(*child)),
             What::Spawns => "makes a thread".to_owned(),
@@ -352,8 +356,29 @@ impl Story {
     }
 }
 
+/// The events between which a process lived, and was a zombie.
+struct Life {
+    born: usize,
+    ended: usize,
+    gone: usize,
+}
+
+impl Life {
+    /// `│` alive, `┊` a zombie, nothing before birth and after the reaping.
+    fn glyph(&self, at: usize) -> char {
+        match at {
+            at if at < self.born || at > self.gone => ' ',
+            at if at > self.ended => '┊',
+            at if at == self.ended => '╵',
+            _ => '│',
+        }
+    }
+}
+
 struct Row {
     at: usize,
+    /// It tells where a sleep began: before the event of that index.
+    asleep: bool,
     who: Proc,
     text: String,
 }

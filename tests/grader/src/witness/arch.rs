@@ -24,6 +24,26 @@ pub fn skip_call(pid: Pid, result: i64) -> Result<()> {
     nix::sys::ptrace::setregs(pid, regs)
 }
 
+/// At a seccomp stop: the call is made with `value` as its first argument.
+///
+/// # Errors
+/// Those of `ptrace(2)`.
+#[cfg(target_arch = "x86_64")]
+pub fn set_first_argument(pid: Pid, value: i64) -> Result<()> {
+    let mut regs = nix::sys::ptrace::getregs(pid)?;
+    regs.rdi = value.cast_unsigned();
+    nix::sys::ptrace::setregs(pid, regs)
+}
+
+/// As on x86_64. The first argument and the result stand in the same register.
+///
+/// # Errors
+/// Those of `ptrace(2)`.
+#[cfg(target_arch = "aarch64")]
+pub fn set_first_argument(pid: Pid, value: i64) -> Result<()> {
+    set_result(pid, value)
+}
+
 /// At a syscall-exit stop: the call returns `result` in place of what the kernel said.
 ///
 /// # Errors

@@ -28,10 +28,11 @@ pub struct Channel {
     /// The other end of the program's standard input.
     pub input: Option<OwnedFd>,
     unsent: Vec<u8>,
+    closing: bool,
+    postponed: Vec<Order>,
 }
 
 /// What wakes the witness.
-#[derive(Default)]
 pub struct Woken {
     /// The test has gone, or somebody asked the witness to end.
     pub abandoned: bool,
@@ -53,6 +54,8 @@ impl Channel {
             streams: Vec::new(),
             input: None,
             unsent: Vec::new(),
+            closing: false,
+            postponed: Vec::new(),
         })
     }
 
@@ -86,7 +89,10 @@ impl Channel {
             Err(error) => return Err(error.into()),
         }
         let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
-        let mut woken = Woken::default();
+        let mut woken = Woken {
+            abandoned: false,
+            orders: std::mem::take(&mut self.postponed),
+        };
         if ready[0] {
             woken.abandoned = !self.orders.read()?;
         }
@@ -112,18 +118,38 @@ impl Channel {
         drained.contains(&true)
     }
 
+    /// Gives an order back: it comes again with the next ones.
+    pub fn postpone(&mut self, order: Order) {
+        self.postponed.push(order);
+    }
+
     /// Queues bytes for the program's standard input.
     pub fn send(&mut self, bytes: &[u8]) {
         self.unsent.extend_from_slice(bytes);
         self.feed();
     }
 
-    /// There is input that the program has not taken yet.
-    pub fn feeding(&self) -> bool {
-        !self.unsent.is_empty()
+    /// Closes the program's standard input, once everything has been sent.
+    pub fn close_input(&mut self) {
+        self.closing = true;
+        self.feed();
+    }
+
+    /// Sends what it can; `true` when there was something that the program has room for.
+    pub fn feeding(&mut self) -> bool {
+        let before = self.unsent.len();
+        self.feed();
+        before != self.unsent.len()
     }
 
     fn feed(&mut self) {
+        self.send_unsent();
+        if self.closing && self.unsent.is_empty() {
+            self.input = None;
+        }
+    }
+
+    fn send_unsent(&mut self) {
         let Some(input) = &self.input else {
             return self.unsent.clear();
         };
@@ -180,7 +206,7 @@ impl Stream {
 
     fn drain(&mut self) -> bool {
         let mut any = false;
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 4096];
         while let Some(end) = &self.end {
             match nix::unistd::read(end, &mut buffer) {
                 Ok(0) => self.end = None,
@@ -215,7 +241,7 @@ impl Lines {
 
     /// `false` at the end of the input.
     fn read(&mut self) -> io::Result<bool> {
-        let mut piece = [0; 65536];
+        let mut piece = [0; 4096];
         // SAFETY: nothing else in this process owns or reads descriptor 0.
         let stdin = unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) };
         let n = loop {

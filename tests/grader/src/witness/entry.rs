@@ -153,6 +153,37 @@ impl Entry {
             .collect()
     }
 
+    /// Somebody's call that has just come back may have got what this one gives.
+    pub fn gives_to(&self, taker: &Self) -> bool {
+        let gives =
+            matches!(self.family, Family::Write | Family::Connect | Family::Lock) || self.name == "close";
+        let takes = matches!(
+            taker.family,
+            Family::Read | Family::Poll | Family::Accept | Family::Lock
+        );
+        let is_socket = |on: &String| on.starts_with("socket:"); // the other end of it has another number
+        let meets = |on: &String| taker.on.contains(on) || is_socket(on) && taker.on.iter().any(is_socket);
+        gives && takes && self.on.iter().any(meets)
+    }
+
+    /// A wait that is also told of stops, or of their ends.
+    pub fn tells_of_stops(&self) -> bool {
+        let options = if self.name == "wait4" {
+            self.args[2]
+        } else {
+            self.args[3]
+        };
+        self.family == Family::Wait && options as i32 & (libc::WUNTRACED | libc::WCONTINUED) != 0
+    }
+
+    /// It sends a signal.
+    pub fn is_kill(&self) -> bool {
+        matches!(
+            self.name.as_str(),
+            "kill" | "tkill" | "tgkill" | "pidfd_send_signal"
+        )
+    }
+
     /// It is call number `nr`'s twin: the kernel takes it up again after a signal that changed nothing.
     pub fn is_restarted_by(&self, nr: i64) -> bool {
         nr == self.nr || nr == number("restart_syscall")

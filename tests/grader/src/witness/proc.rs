@@ -22,26 +22,31 @@ impl Status {
     /// Reads it; `None` when there is no such process any more.
     pub fn read(tid: i32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
-        let field = |key: &str| {
-            let line = text.lines().find(|line| line.starts_with(key))?;
-            Some(line[key.len()..].trim())
+        let mut status = Self {
+            state: '?',
+            tgid: 0,
+            ppid: 0,
+            switches: 0,
+            pending: 0,
+            blocked: 0,
+            ignored: 0,
+            caught: 0,
         };
-        let number = |key| field(key)?.parse::<i32>().ok();
-        let mask = |key| {
-            field(key)
-                .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-                .unwrap_or(0)
-        };
-        Some(Self {
-            state: field("State:")?.chars().next()?,
-            tgid: number("Tgid:")?,
-            ppid: number("PPid:")?,
-            switches: field("voluntary_ctxt_switches:")?.parse().ok()?,
-            pending: mask("SigPnd:") | mask("ShdPnd:"),
-            blocked: mask("SigBlk:"),
-            ignored: mask("SigIgn:"),
-            caught: mask("SigCgt:"),
-        })
+        let mask = |hex: &str| u64::from_str_radix(hex, 16).unwrap_or(0);
+        for (key, value) in text.lines().filter_map(|line| line.split_once(":\t")) {
+            match key {
+                "State" => status.state = value.chars().next()?,
+                "Tgid" => status.tgid = value.parse().ok()?,
+                "PPid" => status.ppid = value.parse().ok()?,
+                "SigPnd" | "ShdPnd" => status.pending |= mask(value),
+                "SigBlk" => status.blocked = mask(value),
+                "SigIgn" => status.ignored = mask(value),
+                "SigCgt" => status.caught = mask(value),
+                "voluntary_ctxt_switches" => status.switches = value.parse().ok()?,
+                _ => {}
+            }
+        }
+        Some(status)
     }
 
     /// It has asked that this signal be ignored.
@@ -125,6 +130,27 @@ pub fn descriptor(pid: i32, fd: RawFd) -> Option<String> {
         .next()
         .unwrap_or_else(|| "?".to_owned());
     Some(format!("pidfd {of}"))
+}
+
+/// Its open descriptors, in order.
+pub fn descriptors(pid: i32) -> Vec<RawFd> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut all: Vec<RawFd> = numbers.collect();
+    all.sort_unstable();
+    all
+}
+
+/// How large a core file it may leave: its soft limit, in words.
+pub fn core_limit(pid: i32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"))?;
+    line.split_whitespace().next().map(str::to_owned)
 }
 
 /// The descriptor is in non-blocking mode.

@@ -82,18 +82,19 @@ impl Tracer {
         if channel.drain() || channel.feeding() || self.report_waits() || self.switches()? != before {
             return None;
         }
-        let sleepers = before.iter().map(|&(tid, _)| self.sleeper(tid)).collect();
+        let free = before
+            .iter()
+            .filter(|(tid, _)| self.threads[tid].stop == Stop::None);
+        let free: Vec<i32> = free.map(|&(tid, _)| tid).collect();
+        let sleepers = free.into_iter().map(|tid| self.sleeper(tid)).collect();
         if self.report_waits() { None } else { Some(sleepers) }
     }
 
-    /// How often each free thread gave up the processor; `None` when one of them does not sleep.
+    /// How often each thread gave up the processor; `None` when one of them does not sleep, or is stopped no more:
+    /// `SIGCONT` or `SIGKILL` has come, and its report will.
     fn switches(&self) -> Option<Vec<(i32, u64)>> {
-        let free = self
-            .threads
-            .iter()
-            .filter(|(_, thread)| thread.stop == Stop::None);
         let mut all = Vec::new();
-        for (&tid, thread) in free {
+        for (&tid, thread) in &self.threads {
             // In this order: who is off the queue in both looks and has not given up the processor between the counts
             // has slept all the while.
             let off_queue = proc::is_off_queue(tid);
@@ -102,10 +103,11 @@ impl Tracer {
             let in_vfork = thread
                 .entry
                 .as_ref()
-                .is_some_and(|entry| entry.family == Family::Fork);
+                .is_some_and(|entry| entry.family == Family::Fork && entry.blocking == Blocking::Until);
             match status.state {
+                't' | 'T' if thread.stop != Stop::None => all.push((tid, status.switches)),
                 'S' if off_queue => all.push((tid, status.switches)),
-                'D' if in_vfork => all.push((tid, status.switches)),
+                'D' if in_vfork && off_queue => all.push((tid, status.switches)),
                 'Z' if status.tgid == tid => {} // a leader whose other threads live on
                 _ => return None,
             }

@@ -126,6 +126,9 @@ fn streams(plan: &Plan, channel: &mut Channel) -> io::Result<Streams> {
             fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             channel.input = Some(ours);
             channel.send(bytes);
+            if !plan.interactive {
+                channel.close_input();
+            }
             theirs
         }
     };
@@ -157,14 +160,22 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         dup2_stderr(&streams.stderr).map_err(told("dup2"))?;
         std::env::set_current_dir(Path::new(&plan.directory))
             .map_err(|e| format!("{}: {e}", plan.directory))?;
-        setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(told("setrlimit"))?;
+        // No core file is written, nor passed to a program of the system's: to a limit of 1 byte the kernel gives
+        // neither (`core(5)`). And a limit of 0 is then the program's own doing.
+        setrlimit(Resource::RLIMIT_CORE, 1, 1)
+            .or_else(|_| setrlimit(Resource::RLIMIT_CORE, 0, 0))
+            .map_err(told("setrlimit"))?;
         default_signals();
         let mut word = [0];
         read(go.as_fd(), &mut word).map_err(told("read"))?;
         // SAFETY: marks every descriptor from 3 on close-on-exec; takes no pointer.
         unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) };
         if word == *b"t" {
-            filter::install(&calls::numbers()).map_err(told("seccomp"))?;
+            let mut calls = calls::numbers();
+            if plan.exit_code.is_some() {
+                calls.extend([libc::SYS_exit, libc::SYS_exit_group]);
+            }
+            filter::install(&calls).map_err(told("seccomp"))?;
         }
         Ok(())
     };
@@ -187,7 +198,9 @@ fn environment(plan: &Plan) -> Vec<CString> {
             "LD_LIBRARY_PATH",
         ]
         .contains(&&*key);
+        let set = plan.env.iter().any(|(set, _)| *set == key);
         !ours
+            && !set
             && !["LAB_", "FORKROOM_", "INSTA_", "CARGO"]
                 .iter()
                 .any(|prefix| key.starts_with(prefix))

@@ -12,11 +12,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     os::fd::OwnedFd,
+    path::Path,
     time::Instant,
 };
 
 /// More events than any lab makes; a program that gets here goes round in circles.
-const EVENTS: usize = 100_000;
+const EVENTS: usize = 30_000;
+/// More bytes than all that any lab prints, and the names of all that it touches.
+const WORDS: usize = 4 << 20;
 /// That many calls in a row that came back at once with nothing: a program that asks and asks.
 const FRUITLESS: usize = 10_000;
 
@@ -76,6 +79,8 @@ pub struct Life {
     pub ignores_children: bool,
     /// It has set a timer: a sleep without an end may be ended by it.
     pub has_timer: bool,
+    /// It has seen to it that it leaves no core file (`PR_SET_DUMPABLE`).
+    pub undumpable: bool,
     /// Processor time, in ticks, when it was last known to sleep.
     pub baseline: Option<u64>,
     /// Calls in a row that came back at once with nothing.
@@ -105,6 +110,8 @@ pub struct Tracer {
     calls_counted: usize,
     /// Who ended last.
     last_dead: Proc,
+    /// Bytes of text in the story.
+    words: usize,
     /// New threads whose first stop came before the report of their birth.
     unborn: BTreeSet<i32>,
     faults_seen: Vec<usize>,
@@ -132,6 +139,7 @@ impl Tracer {
             calls_counted: 0,
             last_dead: MAIN,
             unborn: BTreeSet::new(),
+            words: 0,
             streams: channel.streams.iter().map(|stream| stream.link.clone()).collect(),
             failure,
             executed: false,
@@ -154,11 +162,15 @@ impl Tracer {
                 self.finish(End::Stopped);
             }
             for order in woken.orders {
-                self.obey(order, channel);
+                match self.executed {
+                    true => self.obey(order, channel),
+                    false => channel.postpone(order), // it may have to be started once more, without a filter
+                }
             }
         }
         self.kill_escaped();
         channel.drain();
+        self.limit(channel); // it may have ended by itself, with too much in the pipe
         if !self.executed
             && let Some(reason) = start::said(&self.failure)?
         {
@@ -188,7 +200,7 @@ impl Tracer {
             Order::Finish => self.plan.interactive = false,
             Order::Stop => self.finish(End::Stopped),
             Order::Input(bytes) => channel.send(&bytes),
-            Order::Close => channel.input = None,
+            Order::Close => channel.close_input(),
             Order::Signal(name, signal) => {
                 if let Some(who) = self
                     .find(&name)
@@ -227,6 +239,9 @@ impl Tracer {
             last.times += 1;
             return;
         }
+        if let What::Calls(call) = &event.what {
+            self.words += call.text.len() + call.on.iter().map(String::len).sum::<usize>();
+        }
         self.story.events.push(event);
     }
 
@@ -254,29 +269,33 @@ impl Tracer {
     }
 
     /// Takes every report that is there; `false` when nobody is left to report.
+    ///
+    /// The kernel hands reports out by process, and not in the order in which they came. Who was woken by an end (through
+    /// a pidfd, or by the signal at its parent's end) may have stopped before that end has been taken; so with a stop in
+    /// sight all ends are taken first.
     fn take_reports(&mut self) -> bool {
         loop {
-            let mut status = 0;
-            // SAFETY: `status` is a valid place for the wait status. nix's waitpid fails on the stops of real-time signals.
-            let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
-            match pid {
-                0 => return true,
-                pid if pid < 0 => return false,
-                pid => self.report(pid, status),
-            }
+            let tid = match waiting(libc::P_ALL, 0) {
+                None => return false,
+                Some(0) => return true,
+                Some(tid) => tid,
+            };
+            let leaving = self
+                .threads
+                .iter()
+                .filter(|(_, thread)| thread.exiting && thread.stop == Stop::None);
+            let mut ended = leaving
+                .map(|(&tid, _)| tid)
+                .filter(|&tid| waiting(libc::P_PID, tid) == Some(tid));
+            let tid = ended.next().unwrap_or(tid);
+            self.take_report_of(tid);
             self.pace.hurry();
         }
     }
 
     /// There is a report that has not been taken.
     pub(super) fn report_waits(&mut self) -> bool {
-        // SAFETY: `siginfo_t` is plain data, for which all zeros is a value.
-        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
-        // SAFETY: `info` is a valid place for the answer.
-        let answer = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
-        // SAFETY: waitid has filled it, or left the zeros.
-        answer != 0 || unsafe { info.si_pid() } != 0
+        waiting(libc::P_ALL, 0) != Some(0)
     }
 
     fn report(&mut self, tid: i32, status: i32) {
@@ -353,6 +372,7 @@ impl Tracer {
             phase: Phase::Alive,
             ignores_children,
             has_timer: parent.is_some_and(|parent| self.lives[parent].has_timer), // it may be a descriptor's
+            undumpable: parent.is_some_and(|parent| self.lives[parent].undumpable),
             baseline: None,
             fruitless: 0,
             stopped: false,
@@ -453,6 +473,13 @@ impl Tracer {
         self.executed = true;
         let path = std::fs::read_link(format!("/proc/{tid}/exe")).unwrap_or_default();
         self.note(who, What::Execs(path.to_string_lossy().into_owned()));
+        let inherited = proc::descriptors(tid)
+            .into_iter()
+            .filter(|&fd| fd > libc::STDERR_FILENO);
+        let inherited: Vec<String> = inherited.filter_map(|fd| proc::descriptor(tid, fd)).collect();
+        if !inherited.is_empty() {
+            self.note(who, What::Inherits(inherited));
+        }
         self.resume(tid, 0);
     }
 
@@ -472,11 +499,25 @@ impl Tracer {
             .all(|thread| thread.who != who || thread.exiting);
         if is_last {
             self.catch_up(who);
+            self.note_core(tid, who);
         }
         if self.plan.hold_exits.is_some() && is_last && self.executed && self.end.is_none() {
             self.set_stop(tid, Stop::HeldAtExit);
         } else {
             self.resume(tid, 0);
+        }
+    }
+
+    /// Notes that a process leaves a core file, where its signal means one and its limit allows it.
+    fn note_core(&mut self, tid: i32, who: Proc) {
+        use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ};
+        let status = ptrace::getevent(Pid::from_raw(tid)).unwrap_or(0) as i32;
+        let dumps = [
+            SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, SIGXFSZ,
+        ];
+        let killed = libc::WIFSIGNALED(status) && dumps.contains(&libc::WTERMSIG(status));
+        if killed && !self.lives[who].undumpable && proc::core_limit(tid).is_some_and(|limit| limit != "0") {
+            self.note(who, What::Dumps);
         }
     }
 
@@ -499,12 +540,24 @@ impl Tracer {
     /// The report of this thread, if there is one.
     fn take_report_of(&mut self, tid: i32) -> bool {
         let mut status = 0;
-        // SAFETY: `status` is a valid place for the wait status.
+        // SAFETY: `status` is a valid place for the wait status. nix's waitpid fails on the stops of real-time signals.
         let there_is = unsafe { libc::waitpid(tid, &raw mut status, libc::__WALL | libc::WNOHANG) } == tid;
         if there_is {
             self.report(tid, status);
         }
         there_is
+    }
+
+    /// One report of each of these threads that run, where there is one.
+    fn take_reports_of(&mut self, is_it: impl Fn(&Tracee) -> bool) {
+        let running = self
+            .threads
+            .iter()
+            .filter(|(_, thread)| thread.stop == Stop::None && is_it(thread));
+        let tids: Vec<i32> = running.map(|(&tid, _)| tid).collect();
+        for tid in tids {
+            self.take_report_of(tid);
+        }
     }
 
     fn set_stop(&mut self, tid: i32, stop: Stop) {
@@ -534,6 +587,7 @@ impl Tracer {
         self.adopt_unborn(Some(self.story.witness));
         if who == MAIN && self.end.is_none() {
             self.story.status = Some(ending);
+            self.read_watched();
             self.pace.main_ended();
         }
         self.adoptions(tid);
@@ -582,6 +636,19 @@ impl Tracer {
         }
     }
 
+    /// Reads the watched file, and signals whom it names, if that is wanted.
+    fn read_watched(&mut self) {
+        let file = self.plan.watch.as_ref();
+        let file = file.map(|name| Path::new(&self.plan.directory).join(name));
+        let bytes = file.and_then(|path| std::fs::read(path).ok());
+        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
+        let named = text.trim_end().parse().ok().and_then(|pid| self.process_of(pid));
+        if let Some(who) = named.filter(|&who| self.lives[who].phase == Phase::Alive) {
+            kill(self.lives[who].pid, self.plan.signal_watched);
+        }
+        self.story.watched = bytes;
+    }
+
     /// Asks who has taken over the children of a process that has ended.
     fn adoptions(&mut self, dead: i32) {
         for child in 0..self.lives.len() {
@@ -619,7 +686,8 @@ impl Tracer {
             caught: status.as_ref().is_some_and(|status| status.catches(signal)),
             ignored: status.as_ref().is_some_and(|status| status.ignores(signal)),
         };
-        let caught = event.caught;
+        let (caught, sender) = (event.caught, event.from);
+        self.givers_first(tid, |giver| sender.is_some() && giver.is_kill());
         self.note(who, What::Signal(event));
         if caught {
             self.interrupt(tid, signal);
@@ -671,8 +739,10 @@ impl Tracer {
         if self.threads[&tid].fresh {
             return self.begin(tid);
         }
-        if std::mem::take(&mut self.lives[who].stopped) {
+        if self.lives[who].stopped {
+            self.take_reports_of(|thread| thread.who == who); // a thread's stop may be told after another's going on
             self.note(who, What::Continues);
+            self.lives[who].stopped = false;
         }
         self.resume(tid, 0);
     }
@@ -686,6 +756,10 @@ impl Tracer {
         // SAFETY: at a seccomp stop the kernel fills this part of the union.
         let seccomp = unsafe { info.u.seccomp };
         let (nr, args, who) = (seccomp.nr as i64, seccomp.args, self.threads[&tid].who);
+        if matches!(nr, libc::SYS_exit | libc::SYS_exit_group) {
+            self.change_exit_code(tid, who);
+            return self.resume(tid, 0);
+        }
         let interrupted = self
             .threads
             .get_mut(&tid)
@@ -701,7 +775,8 @@ impl Tracer {
                 entry
             }
         };
-        if entry.blocking != Blocking::Never {
+        // Who writes into a pipe hardly ever sleeps in it.
+        if entry.blocking != Blocking::Never && entry.family != Family::Write {
             (self.lives[who].baseline, self.lives[who].fruitless) = (None, 0);
         }
         if nr == libc::SYS_rt_sigreturn {
@@ -713,6 +788,17 @@ impl Tracer {
             thread.entry = Some(entry);
         }
         self.resume(tid, 0);
+    }
+
+    /// A process is about to exit with a code of its own.
+    fn change_exit_code(&self, tid: i32, who: Proc) {
+        if let Some(wanted) = &self.plan.exit_code
+            && wanted.who == self.story.processes[who].name
+            && self.end.is_none()
+        {
+            // A process that was killed meanwhile needs no code.
+            let _ = arch::set_first_argument(Pid::from_raw(tid), wanted.code.into());
+        }
     }
 
     fn inject(&mut self, tid: i32, entry: &Entry) -> bool {
@@ -773,11 +859,36 @@ impl Tracer {
             return self.resume(tid, 0);
         }
         let (who, family) = (self.threads[&tid].who, entry.family);
+        self.givers_first(tid, |giver| giver.gives_to(&entry));
+        if entry.tells_of_stops() {
+            let children = self.story.children(who);
+            self.take_reports_of(|thread| children.contains(&thread.who));
+        }
         self.note_call(tid, entry, Some(result));
         if self.holds_between(who, Some(family)) {
             self.set_stop(tid, Stop::HeldBetween);
         } else {
             self.resume(tid, 0);
+        }
+    }
+
+    /// Who gave what `taker` has just got is on its way back from the call, if it is not back yet: it is told first.
+    fn givers_first(&mut self, taker: i32, gave: impl Fn(&Entry) -> bool) {
+        let is_giver =
+            |thread: &Tracee| thread.stop == Stop::None && thread.entry.as_ref().is_some_and(&gave);
+        let others = self
+            .threads
+            .iter()
+            .filter(|&(&tid, thread)| tid != taker && is_giver(thread));
+        let givers: Vec<i32> = others.map(|(&tid, _)| tid).collect();
+        for tid in givers {
+            while !self.take_report_of(tid) {
+                if proc::is_off_queue(tid) {
+                    self.take_report_of(tid); // it may have come between the two looks; else it sleeps in its call
+                    break;
+                }
+                std::thread::yield_now();
+            }
         }
     }
 
@@ -806,6 +917,9 @@ impl Tracer {
         if entry.family == Family::Write && on.first().is_some_and(|on| on == "stdout" || on == "stderr") {
             text = self.written(tid, &entry, result);
         }
+        if is_the_loaders(entry.family, &on) {
+            return;
+        }
         let call = Call {
             name: entry.name,
             family: entry.family,
@@ -823,7 +937,8 @@ impl Tracer {
             self.lives[child].phase = Phase::Gone;
             self.note(child, What::Reaped { by: who });
         }
-        if self.lives[who].fruitless >= FRUITLESS || self.story.events.len() >= EVENTS {
+        if self.lives[who].fruitless >= FRUITLESS || self.story.events.len() >= EVENTS || self.words >= WORDS
+        {
             self.finish(End::Busy(who));
         }
     }
@@ -849,6 +964,9 @@ impl Tracer {
                 }
             }
             "alarm" | "setitimer" | "timer_settime" | "timerfd_settime" => life.has_timer = true,
+            "prctl" if entry.args[0] == libc::PR_SET_DUMPABLE as u64 && result == 0 => {
+                life.undumpable = entry.args[1] == 0;
+            }
             "setsockopt" if matches!(entry.args[2] as i32, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) => {
                 life.has_timer = true;
             }
@@ -994,6 +1112,28 @@ impl Tracer {
         story.asleep = sleepers.to_vec();
         channel.answer(&Answer::Quiet(story));
     }
+}
+
+/// Who of these has a report to give, which is left where it is; 0: nobody for now, `None`: nobody is left.
+fn waiting(whom: libc::idtype_t, id: i32) -> Option<i32> {
+    // SAFETY: `siginfo_t` is plain data, for which all zeros is a value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: `info` is a valid place for the answer.
+    let answer = unsafe { libc::waitid(whom, id.cast_unsigned(), &raw mut info, options) };
+    // SAFETY: waitid has filled it, or left the zeros.
+    (answer == 0).then(|| unsafe { info.si_pid() })
+}
+
+/// How the dynamic loader reads its libraries at each start tells nothing about the program, and is most of what happens
+/// in a small one (`ld.so(8)`).
+fn is_the_loaders(family: Family, on: &[String]) -> bool {
+    let of_the_system = |path: &String| {
+        ["/lib", "/usr/lib", "/etc/ld.so"]
+            .iter()
+            .any(|top| path.starts_with(top))
+    };
+    matches!(family, Family::Read | Family::Other) && on.first().is_some_and(of_the_system)
 }
 
 /// What a `struct sigaction` of the kernel at `address` asks for.

@@ -25,6 +25,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         parent: None,
         born: 0,
     });
+    go_first();
     let (started_at, mut main_ended, mut asked) = (Instant::now(), None, false);
     loop {
         let woken = channel.wait(LOOK)?;
@@ -37,7 +38,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
                 Order::Quiet => asked = true,
                 Order::Finish => plan.interactive = false,
                 Order::Input(bytes) => channel.send(&bytes),
-                Order::Close => channel.input = None,
+                Order::Close => channel.close_input(),
                 Order::Signal(name, signal) => {
                     let orphan = proc::descendants(story.witness).into_iter().next();
                     let pid = if name == story.processes[MAIN].name {
@@ -76,6 +77,13 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         };
         return Ok(kill_all(told(story, channel), end));
     }
+}
+
+/// A fork bomb's processes are many and the witness is one: where it may, it goes before them all. (Where it may not,
+/// [`super::start`] has set a limit that is none for a privileged user.)
+fn go_first() {
+    // SAFETY: takes no pointer.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
 }
 
 /// Reaps who is there to be reaped; `true` when there is no child left.
@@ -134,10 +142,13 @@ fn kill_all(mut story: Story, end: End) -> Story {
         if fresh == 0 || all.is_empty() {
             all.iter().for_each(|&pid| kill(pid, libc::SIGKILL));
         }
-        // SAFETY: asks for no status; does not block.
-        let left = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
-        if left < 0 {
-            return story;
+        loop {
+            // SAFETY: asks for no status; does not block.
+            match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) } {
+                0 => break,
+                pid if pid < 0 => return story,
+                _ => {}
+            }
         }
     }
 }
