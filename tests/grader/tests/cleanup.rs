@@ -94,6 +94,7 @@ impl Scene {
         wait_for(&[self.witness.1.as_fd()]);
         let _ = self.test.wait();
         wait_for(&[self.nursery.as_fd()]);
+        wait_for(&[self.fifo.get_ref().as_fd()]); // the kernel's own work, when the witness was killed
         let end = self.fifo.read(&mut [0]);
         assert!(
             matches!(end, Ok(0)),

@@ -185,13 +185,22 @@ pub fn exists(pid: i32) -> bool {
 /// All live descendants of `pid` that its children's lists tell of (`CONFIG_PROC_CHILDREN`).
 pub fn descendants(pid: i32) -> Vec<i32> {
     let mut all = Vec::new();
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
-    for task in tasks.into_iter().flatten().flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-            all.push(child);
-            all.extend(descendants(child));
-        }
+    for child in children(pid) {
+        all.push(child);
+        all.extend(descendants(child));
     }
     all
+}
+
+/// The children of all threads of `pid`.
+pub fn children(pid: i32) -> Vec<i32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let lists = tasks
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|task| fs::read_to_string(task.path().join("children")));
+    let lists: Vec<String> = lists.map(Result::unwrap_or_default).collect();
+    let pids = lists.iter().flat_map(|list| list.split_whitespace());
+    pids.filter_map(|pid| pid.parse().ok()).collect()
 }

@@ -25,7 +25,10 @@ use nix::{
 use std::{
     ffi::CString,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     path::Path,
 };
 
@@ -176,6 +179,8 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
                 calls.extend([libc::SYS_exit, libc::SYS_exit_group]);
             }
             filter::install(&calls).map_err(told("seccomp"))?;
+        } else {
+            limit_processes(plan);
         }
         Ok(())
     };
@@ -184,6 +189,18 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         execve(program, argv, &environment(plan)).map_err(reason)
     });
     error
+}
+
+/// A fork bomb that no tracer holds back: at some point the kernel does. The limit counts all processes of the user, those
+/// of other runs too, so it leaves them room; it counts for nobody who is privileged.
+fn limit_processes(plan: &Plan) {
+    let me = nix::unistd::getuid().as_raw();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mine = entries
+        .filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == me))
+        .count();
+    let most = (mine + plan.processes + 512) as u64;
+    let _ = setrlimit(Resource::RLIMIT_NPROC, most, most);
 }
 
 /// The test's environment, less what speaks to the kit, to Rust's panics and to cargo's own programs, and what the plan

@@ -8,6 +8,7 @@ use crate::{
 };
 use nix::{libc, unistd::Pid};
 use std::{
+    collections::BTreeSet,
     io,
     time::{Duration, Instant},
 };
@@ -79,11 +80,12 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
     }
 }
 
-/// A fork bomb's processes are many and the witness is one: where it may, it goes before them all. (Where it may not,
-/// [`super::start`] has set a limit that is none for a privileged user.)
+/// A fork bomb's processes are many and the witness is one: where it may, it goes before all others on their processor,
+/// which is its own. (A user who may not is held by the limit that [`super::start`] sets.)
 fn go_first() {
-    // SAFETY: takes no pointer.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, -20) };
+    let priority = libc::sched_param { sched_priority: 1 };
+    // SAFETY: `priority` outlives the call.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
 }
 
 /// Reaps who is there to be reaped; `true` when there is no child left.
@@ -132,15 +134,13 @@ fn all_asleep(witness: i32) -> bool {
 /// Stops everybody first, so that no fork outruns the kills; then kills until nobody is left.
 fn kill_all(mut story: Story, end: End) -> Story {
     story.end = end;
+    let mut stopped = BTreeSet::new();
     loop {
-        let all = proc::descendants(story.witness);
-        let strangers = |pid: &&i32| {
-            proc::Status::read(**pid).is_some_and(|status| !matches!(status.state, 'T' | 'Z' | 'X'))
-        };
-        let fresh = all.iter().filter(strangers).count();
-        all.iter().for_each(|&pid| kill(pid, libc::SIGSTOP));
-        if fresh == 0 || all.is_empty() {
-            all.iter().for_each(|&pid| kill(pid, libc::SIGKILL));
+        let before = stopped.len();
+        stop_all(story.witness, &mut stopped);
+        if stopped.len() == before {
+            stopped.iter().for_each(|&pid| kill(pid, libc::SIGKILL));
+            stopped.clear();
         }
         loop {
             // SAFETY: asks for no status; does not block.
@@ -150,5 +150,15 @@ fn kill_all(mut story: Story, end: End) -> Story {
                 _ => {}
             }
         }
+        std::thread::sleep(LOOK / 4); // who is to stop or to die needs the processor for it
+    }
+}
+
+/// From the top down: who is stopped before its children are looked for makes no more of them.
+fn stop_all(parent: i32, stopped: &mut BTreeSet<i32>) {
+    for child in proc::children(parent) {
+        kill(child, libc::SIGSTOP);
+        stopped.insert(child);
+        stop_all(child, stopped);
     }
 }

@@ -65,7 +65,7 @@ pub fn collect(number: usize, waiting: bool) -> u8 {
     for _ in 0..number {
         fork(|| 0).expect("a child");
     }
-    let mut release = Some(release);
+    let mut releases = vec![release];
     let mut left = number + usize::from(waiting);
     while left > 0 {
         let _ = SigSet::empty().suspend();
@@ -77,7 +77,7 @@ pub fn collect(number: usize, waiting: bool) -> u8 {
         let ended = ended.count();
         left -= ended;
         said(format!("reaped {ended}"));
-        release = None;
+        releases.clear(); // closes it
     }
     0
 }
