@@ -1,0 +1,55 @@
+//! Step 2, zombie: what is left of a child between its end and its parent's wait.
+#![expect(unused, reason = "delete this line when every TODO is done")]
+
+use std::fs;
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::{ForkResult, Pid, fork};
+
+use crate::{Named, Result, leave, reap, retry, say};
+
+pub fn run() -> Result {
+    // SAFETY: this program has one thread, so no lock is held in the child by a thread that was not copied.
+    match unsafe { fork() }.named("fork")? {
+        ForkResult::Child => leave(Ok(())),
+        ForkResult::Parent { child } => parent(child),
+    }
+}
+
+/// Looks at the child between its end and its reaping, and again after that.
+fn parent(child: Pid) -> Result {
+    // TODO 2: look at the child twice, with one wait before each look.
+    //   -> `child C is Z`: it has ended and is not reaped; a wait that leaves it as it is says when (`wait_unreaped`)
+    //   -> `child C is gone`: it has been reaped (`reap`)
+    // `look` prints both lines from what it finds. When the first look fails, the child is to be reaped all the same.
+    todo!("step 2: look at the child before and after it is reaped")
+}
+
+/// Sleeps until the child has ended, and leaves it as it is: with `WNOWAIT` a later wait can still reap it.
+fn wait_unreaped(child: Pid) -> Result {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    retry(|| waitid(Id::Pid(child), flags)).named("waitid")?;
+    Ok(())
+}
+
+/// Prints what the kernel says about the child at this moment.
+fn look(child: Pid) -> Result {
+    match state(child)? {
+        Some(state) => say(format_args!("child {child} is {state}")),
+        None => say(format_args!("child {child} is gone")),
+    }
+}
+
+/// The state of a process, a letter as `ps` shows it, or None where there is no such process.
+fn state(pid: Pid) -> Result<Option<char>> {
+    match fs::read(format!("/proc/{pid}/stat")) {
+        // `PID (COMMAND) STATE …`: a command may itself hold blanks and brackets, hence the *last* bracket.
+        Ok(stat) => Ok(String::from_utf8_lossy(&stat)
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next())),
+        Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(None),
+        Err(error) => Err(error).named("open"),
+    }
+}

@@ -1,0 +1,60 @@
+//! Refused by step 1 (orphan). Replaces src/orphan.rs.
+//! The child sleeps a little between its looks. That spares the CPU, but it is still a guess about when to
+//! look, and it wakes up for nothing again and again.
+
+use std::os::fd::OwnedFd;
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{ForkResult, Pid, fork, getppid, pipe2, read, write};
+
+use crate::{Error, Named, Result, leave, pidfd, reap, retry, say};
+
+pub fn run() -> Result {
+    // Opened before the fork, while the parent surely lives: a child that opened it afterwards could come too late.
+    let parent_life = pidfd::of_myself()?;
+    let (from_child, to_parent) = pipe2(OFlag::O_CLOEXEC).named("pipe2")?;
+    // SAFETY: this program has one thread, so no lock is held in the child by a thread that was not copied.
+    match unsafe { fork() }.named("fork")? {
+        ForkResult::Child => {
+            drop(from_child);
+            leave(child(&parent_life, &to_parent))
+        }
+        ForkResult::Parent { child } => {
+            drop(to_parent);
+            parent(child, &from_child)
+        }
+    }
+}
+
+/// Says whose child it is while the parent lives, and again once the parent is gone.
+fn child(_parent_life: &OwnedFd, to_parent: &OwnedFd) -> Result {
+    say(format_args!("child: parent {}", getppid()))?;
+    let parent = getppid();
+    retry(|| write(to_parent, b"!")).named("write")?;
+    while getppid() == parent {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    say(format_args!("child: adopted by {}", getppid()))
+}
+
+/// Leaves once the child has spoken, and without waiting for it: that is what makes it an orphan.
+fn parent(child: Pid, from_child: &OwnedFd) -> Result {
+    let Err(error) = hear(from_child).and_then(|()| say("parent: leaving")) else {
+        return Ok(());
+    };
+    // This is no leaving but a failure, and a failure leaves nobody behind.
+    if !matches!(error, Error::Child) {
+        kill(child, Signal::SIGKILL).named("kill")?;
+    }
+    reap(child)?;
+    Err(error)
+}
+
+/// Sleeps until the child has written its byte. (End of file: it ended without.)
+fn hear(from_child: &OwnedFd) -> Result {
+    match retry(|| read(from_child, &mut [0])).named("read")? {
+        0 => Err(Error::Child),
+        _ => Ok(()),
+    }
+}

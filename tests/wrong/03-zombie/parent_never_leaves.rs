@@ -1,0 +1,55 @@
+//! Refused by step 1 (orphan). Replaces src/orphan.rs.
+//! The parent announces that it leaves and then waits for its child all the same, since "a parent must reap".
+//! The child names the one that would have adopted it: its grandparent, as it thinks.
+
+use std::os::fd::OwnedFd;
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{ForkResult, Pid, fork, getppid, pipe2, read, write};
+
+use crate::{Error, Named, Result, leave, reap, retry, say};
+
+pub fn run() -> Result {
+    let grandparent = getppid();
+    let (from_child, to_parent) = pipe2(OFlag::O_CLOEXEC).named("pipe2")?;
+    // SAFETY: this program has one thread, so no lock is held in the child by a thread that was not copied.
+    match unsafe { fork() }.named("fork")? {
+        ForkResult::Child => {
+            drop(from_child);
+            leave(child(grandparent, &to_parent))
+        }
+        ForkResult::Parent { child } => {
+            drop(to_parent);
+            parent(child, &from_child)
+        }
+    }
+}
+
+/// Says whose child it is while the parent lives, and again once the parent is gone.
+fn child(grandparent: Pid, to_parent: &OwnedFd) -> Result {
+    say(format_args!("child: parent {}", getppid()))?;
+    retry(|| write(to_parent, b"!")).named("write")?;
+    say(format_args!("child: adopted by {grandparent}"))
+}
+
+/// Leaves once the child has spoken, and without waiting for it: that is what makes it an orphan.
+fn parent(child: Pid, from_child: &OwnedFd) -> Result {
+    let Err(error) = hear(from_child).and_then(|()| say("parent: leaving")) else {
+        return reap(child).map(drop);
+    };
+    // This is no leaving but a failure, and a failure leaves nobody behind.
+    if !matches!(error, Error::Child) {
+        kill(child, Signal::SIGKILL).named("kill")?;
+    }
+    reap(child)?;
+    Err(error)
+}
+
+/// Sleeps until the child has written its byte. (End of file: it ended without.)
+fn hear(from_child: &OwnedFd) -> Result {
+    match retry(|| read(from_child, &mut [0])).named("read")? {
+        0 => Err(Error::Child),
+        _ => Ok(()),
+    }
+}
