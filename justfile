@@ -35,6 +35,14 @@ lint:
 review:
     INSTA_UPDATE=always cargo test
 
+# run the solutions' checks 500 times (or RUNS), half of them under load: not one verdict may differ
+soak RUNS="500":
+    tests/bench/soak.sh {{ RUNS }}
+
+# from saving an edit to the verdict: `just bench loop`
+bench WHAT="loop" *ARGS:
+    tests/bench/{{ WHAT }}.sh {{ ARGS }}
+
 # what the continuous integration runs
 ci:
     .ci/run

@@ -90,7 +90,7 @@ impl Scene {
     }
 
     /// Waits until the witness has ended, and looks for what is left.
-    fn is_clean(mut self) -> Verdict {
+    fn ends_clean(mut self) -> Verdict {
         wait_for(&[self.witness.1.as_fd()]);
         let _ = self.test.wait();
         wait_for(&[self.nursery.as_fd()]);
@@ -119,7 +119,7 @@ impl Scene {
         kill(to(test), signal).expect("somebody to signal");
         wait_for(&[self.witness.1.as_fd()]);
         self.has_no_directory();
-        self.is_clean()
+        self.ends_clean()
     }
 }
 
@@ -170,5 +170,5 @@ fn the_test_and_all_its_group_are_killed() -> Verdict {
 fn the_witness_is_killed() -> Verdict {
     let scene = Scene::set();
     kill(scene.witness.0, Signal::SIGKILL).expect("a witness");
-    scene.is_clean()
+    scene.ends_clean()
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LAB, that};
-use grader::{Errno, Family, MAIN, Run, Story, Verdict, What, checks};
+use grader::{Ending, Errno, Family, MAIN, Run, Story, Verdict, What, checks};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         every_blocking_call_can_be_interrupted,
         a_call_that_does_not_block_is_not_interrupted,
         a_write_can_be_interrupted,
+        a_process_exits_with_another_code,
     ])
 }
 
@@ -153,4 +154,20 @@ fn a_write_can_be_interrupted() -> Verdict {
         story.stderr() == "write: EINTR\n",
         "the program learns of it",
     )
+}
+
+/// By name, and whatever its code was to be; the others keep theirs.
+fn a_process_exits_with_another_code() -> Verdict {
+    let story = prints(LAB.command(&["wait"]).exit_code("c1", 99), &["99"])?;
+    that(
+        &story,
+        story
+            .end_of(1)
+            .is_some_and(|(_, ending)| ending == Ending::Exited(99)),
+        "c1 exits with 99",
+    )?;
+    LAB.command(&["exit", "3"])
+        .exit_code("main", 0)
+        .run()?
+        .expect_exit(0)
 }

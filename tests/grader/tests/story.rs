@@ -4,12 +4,13 @@ mod common;
 
 use common::{LAB, that, who};
 use grader::{
-    Blocking, End, Ending, Family, MAIN, SignalName, Story, Verdict, What, checks,
+    Blocking, End, Ending, Family, MAIN, Run, SignalName, Story, Verdict, What, checks,
     libc::{self, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM},
 };
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     process::{Command, ExitCode},
 };
 
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
         a_full_disk,
         what_cannot_be_started_says_why,
         a_failed_exec_is_told,
+        what_crosses_an_exec_is_told,
+        a_core_file_is_told_and_none_is_written,
+        a_variable_of_the_plan_replaces_the_tests,
+        a_program_of_the_plan_can_be_run,
     ])
 }
 
@@ -713,4 +718,60 @@ fn a_failed_exec_is_told() -> Verdict {
         .calls_of(MAIN, Family::Exec)
         .any(|(_, call)| call.result == Some(-i64::from(libc::ENOENT)) && call.on == ["/no/such/program"]);
     that(&story, failed, "the exec that failed is told, and of what")
+}
+
+fn shell(line: &str) -> Run {
+    Run::new(Path::new("/bin/sh"), &["-c", line])
+}
+
+fn what_crosses_an_exec_is_told() -> Verdict {
+    let story = shell("exec 7</dev/null; exec true").run()?;
+    story.expect_exit(0)?;
+    story.observed()?;
+    let inherited = story.inheritance_of(MAIN).map(|(_, all)| all);
+    that(
+        &story,
+        inherited == Some(&["/dev/null".to_owned()]),
+        "descriptor 7 crossed the exec",
+    )?;
+    let story = shell("exec true").run()?;
+    that(
+        &story,
+        story.inheritance_of(MAIN).is_none(),
+        "nothing crossed the exec",
+    )
+}
+
+fn a_core_file_is_told_and_none_is_written() -> Verdict {
+    // Who may have none at all cannot be seen to have done something against it.
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let may = line.and_then(|line| line.split_whitespace().nth(5)) != Some("0");
+    let story = shell("kill -QUIT $$").run()?;
+    story.expect_no_file()?;
+    story.observed()?;
+    that(
+        &story,
+        story.dump_of(MAIN).is_some() == may,
+        "the signal leaves a core file",
+    )?;
+    for line in ["ulimit -c 0; kill -QUIT $$", "kill -TERM $$"] {
+        let story = shell(line).run()?;
+        that(
+            &story,
+            story.dump_of(MAIN).is_none(),
+            "the signal leaves no core file",
+        )?;
+    }
+    Ok(())
+}
+
+fn a_variable_of_the_plan_replaces_the_tests() -> Verdict {
+    let story = shell("echo $PATH").env("PATH", "/nowhere").run()?;
+    story.expect_lines(&["/nowhere"])
+}
+
+fn a_program_of_the_plan_can_be_run() -> Verdict {
+    let run = shell("./program").program("program", "#!/bin/sh\necho here\n");
+    run.run()?.expect_lines(&["here"])
 }

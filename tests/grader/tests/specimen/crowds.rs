@@ -108,13 +108,18 @@ const MOST: u32 = 1000;
 pub fn bomb(counter: &str, session: bool) -> u8 {
     let born = shared_counter(counter);
     end_after(5);
-    while born.fetch_add(1, Ordering::Relaxed) < MOST {
+    while born.load(Ordering::Relaxed) < MOST {
         // SAFETY: the specimen has one thread.
-        if let Ok(ForkResult::Child) = unsafe { nix::unistd::fork() } {
-            end_after(5); // an alarm is not inherited
-            if session {
-                let _ = setsid();
+        match unsafe { nix::unistd::fork() } {
+            Ok(ForkResult::Child) => {
+                born.fetch_add(1, Ordering::Relaxed);
+                end_after(5); // an alarm is not inherited
+                if session {
+                    let _ = setsid();
+                }
             }
+            Ok(ForkResult::Parent { .. }) => {}
+            Err(_) => break,
         }
     }
     sleep_for_good()

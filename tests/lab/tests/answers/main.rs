@@ -38,6 +38,7 @@ fn main() -> std::process::ExitCode {
             trials.push(Trial::test(format!("{kind} {}", lab.slug), move || test(&lab)));
         }
     }
+    trials.push(Trial::test("readme", readme));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -196,6 +197,25 @@ fn enough(lab: &Lab) -> Result<(), Failed> {
     same_steps_everywhere(lab)
 }
 
+/// The failing step that the README shows is what `middle_never_reaped` gets.
+fn readme() -> Result<(), Failed> {
+    let root = labs().first().ok_or("there are no labs")?.root.clone();
+    let readme = std::fs::read_to_string(root.join("README.md"))?;
+    let kept = std::fs::read_to_string(root.join("tests/snapshots/wrong/zombie__middle_never_reaped.snap"))?;
+    let missing = kept
+        .lines()
+        .skip_while(|line| *line != "---")
+        .skip(1)
+        .skip_while(|line| *line != "---")
+        .skip(1);
+    let missing: Vec<&str> = missing.filter(|line| !readme.contains(line.trim_end())).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the README does not show {missing:#?}").into())
+    }
+}
+
 /// The hints, the checks and the chapter tell of the same steps.
 fn same_steps_everywhere(lab: &Lab) -> Result<(), Failed> {
     let mut list = Command::new(&built()?.checks[&lab.package("solution")]);
@@ -203,10 +223,11 @@ fn same_steps_everywhere(lab: &Lab) -> Result<(), Failed> {
     let chapter = std::fs::read_to_string(lab.root.join(format!("book/src/{}.md", lab.slug)))?;
     for (number, step) in lab.steps() {
         let check = format!("step_{number}_{}", step.trim_start_matches('_'));
-        if !checks
-            .lines()
-            .any(|line| line.split(':').next() == Some(check.as_str()))
-        {
+        let is_it = |line: &str| {
+            line.strip_prefix(&check)
+                .is_some_and(|rest| rest.starts_with(['_', ':']))
+        };
+        if !checks.lines().any(is_it) {
             return Err(format!("no check is called {check}").into());
         }
         if !chapter.contains(&format!("## Step {number}: {step}")) {
