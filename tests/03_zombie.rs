@@ -28,15 +28,16 @@ fn main() -> ExitCode {
         step_2_zombie_when_fork_fails,
         step_2_zombie_wrong_usage,
         step_3_double,
+        step_3_double_when_main_is_faster,
         step_3_double_when_the_worker_is_faster,
         step_3_double_when_the_middle_process_is_faster,
         step_3_double_when_interrupted,
         step_3_double_when_a_fork_fails,
         step_3_double_wrong_usage,
         step_4_ignore,
+        step_4_ignore_when_the_children_are_faster,
         step_4_ignore_one_and_none,
         step_4_ignore_64,
-        step_4_ignore_when_the_children_are_faster,
         step_4_ignore_when_interrupted,
         step_4_ignore_when_a_fork_fails,
         step_4_ignore_wrong_usage,
@@ -298,13 +299,27 @@ fn step_2_zombie_wrong_usage() -> Verdict {
 // the middle process, which is gone at once. What the worker does, and for how long, is no business of main's any more.
 
 fn step_3_double() -> Verdict {
-    let story = LAB.command(&["double"]).release(&["c1", "main", "c1.1"]).run()?;
+    let story = LAB.command(&["double"]).hold_exits().run()?;
     knows_when(&story, C1, WORKER)?;
     double(&story)?;
     ends_without_the_worker(&story)?;
     story.expect_woken_by_end(C1, WORKER)?;
     LAB.snapshot("double", &story);
     Ok(())
+}
+
+fn step_3_double_when_main_is_faster() -> Verdict {
+    let story = LAB.command(&["double"]).first("main").run()?;
+    double(&story)?;
+    let end = story.end_of(MAIN).map_or(usize::MAX, |(at, _)| at);
+    let first = story.calls(WORKER).map(|(at, _)| at).next().unwrap_or(usize::MAX);
+    story.expect_before(
+        end,
+        first,
+        "main, when it is faster, ends before the worker has done anything",
+        "main slept until the worker had done something",
+        "Free is who waits for nobody: neither for the worker's end, nor for a word from it.",
+    )
 }
 
 fn step_3_double_when_the_worker_is_faster() -> Verdict {
@@ -346,14 +361,13 @@ fn double(story: &Told) -> Verdict {
     story.expect_prompt_lines()
 }
 
-/// The worker was let go to its end after main's, in turn: main did not wait for it.
+/// Main, the elder, was let go to its end before the worker: it was not asleep, waiting for the worker.
 fn ends_without_the_worker(story: &Story) -> Verdict {
-    let released = story.release_of(WORKER);
     let slept = story.slept_at_end_of(WORKER, MAIN);
     let call = slept.map_or("a call", |asleep| asleep.call.as_str());
     story.demand(
-        released.is_none_or(|(_, release)| release.in_turn) && slept.is_none(),
-        released.map(|(at, _)| at),
+        slept.is_none(),
+        story.release_of(WORKER).map(|(at, _)| at),
         "main ends without the worker",
         format!("main did not end before the worker had: it slept in {call}"),
         "The double fork is done so that nobody waits for the worker; who waits for it could have forked once.",
@@ -400,15 +414,6 @@ fn step_4_ignore() -> Verdict {
     Ok(())
 }
 
-fn step_4_ignore_one_and_none() -> Verdict {
-    ignore(&LAB.command(&["ignore", "1"]).hold_exits().run()?, 1)?;
-    ignore(&LAB.command(&["ignore", "0"]).run()?, 0)
-}
-
-fn step_4_ignore_64() -> Verdict {
-    ignore(&LAB.command(&["ignore", "64"]).run()?, 64)
-}
-
 fn step_4_ignore_when_the_children_are_faster() -> Verdict {
     for nth in [1, 3] {
         ignore(
@@ -419,6 +424,15 @@ fn step_4_ignore_when_the_children_are_faster() -> Verdict {
         )?;
     }
     Ok(())
+}
+
+fn step_4_ignore_one_and_none() -> Verdict {
+    ignore(&LAB.command(&["ignore", "1"]).hold_exits().run()?, 1)?;
+    ignore(&LAB.command(&["ignore", "0"]).run()?, 0)
+}
+
+fn step_4_ignore_64() -> Verdict {
+    ignore(&LAB.command(&["ignore", "64"]).run()?, 64)
 }
 
 fn step_4_ignore_when_interrupted() -> Verdict {
@@ -525,8 +539,9 @@ fn step_5_handler() -> Verdict {
 }
 
 fn step_5_handler_one_and_none() -> Verdict {
-    merged(1)?;
-    handler(&LAB.command(&["handler", "0"]).run()?, 0)
+    handler(&LAB.command(&["handler", "0"]).run()?, 0)?;
+    handler(&LAB.command(&["handler", "1"]).run()?, 1)?;
+    merged(1).map(drop)
 }
 
 fn step_5_handler_64() -> Verdict {
@@ -724,11 +739,11 @@ fn step_6_daemon_twice() -> Verdict {
     }
     let daemon = living(&quiet)?;
     let here = Path::new(&quiet.directory);
-    refused(LAB.command(&["daemon", FILE]).directory(here), &quiet, daemon)?;
+    refused(LAB.command(&["daemon", FILE]).directory(here), &mut first, daemon)?;
     let absolute = here.join(FILE);
     refused(
         LAB.command(&["daemon", &absolute.to_string_lossy()]),
-        &quiet,
+        &mut first,
         daemon,
     )?;
     first.signal(quiet.name(daemon), SignalName::SIGTERM)?;
@@ -736,7 +751,7 @@ fn step_6_daemon_twice() -> Verdict {
 }
 
 /// A second daemon on the file of the first, which lives, is refused and changes nothing.
-fn refused(run: Run, first: &Story, daemon: Proc) -> Verdict {
+fn refused(run: Run, first: &mut Running, daemon: Proc) -> Verdict {
     let mut second = run.start()?;
     let quiet = second.until_quiet()?;
     let happened = match quiet.status {
@@ -751,7 +766,7 @@ fn refused(run: Run, first: &Story, daemon: Proc) -> Verdict {
         happened,
         "Two daemons on one file: one of them can never be found again, and both do the same work.",
     )?;
-    changes_nothing(&quiet, first, daemon)?;
+    changes_nothing(&quiet, &first.until_quiet()?, daemon)?;
     second.finish()?.expect_error_told(LAB.name())
 }
 
@@ -769,7 +784,7 @@ fn changes_nothing(second: &Story, first: &Story, daemon: Proc) -> Verdict {
         "Whoever finds that the file is not its own must not have touched it: look at the lock before you write.",
     )?;
     second.demand(
-        Look::at(first.pid(daemon)).is_some(),
+        first.end_of(daemon).is_none(),
         None,
         "the first daemon lives on",
         "it is gone",

@@ -21,7 +21,7 @@ pub fn of_myself() -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Sleeps until that process has ended. A pidfd becomes readable at its process's which comes after its
+/// Sleeps until that process has ended. A pidfd becomes readable at its process's end, which comes after its
 /// children have been given to another parent; `poll`, which lab 4 is about, sleeps until then.
 pub fn wait_for_end(process: &OwnedFd) -> Result {
     let mut fds = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];

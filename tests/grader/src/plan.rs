@@ -55,7 +55,7 @@ impl Plan {
         let orders_exits = self.hold_exits.as_ref().is_some_and(|order| !order.is_empty());
         let holds =
             orders_exits || self.hold_signal.is_some() || self.hold_call.is_some() || self.first.is_some();
-        holds || self.exit_code.is_some() || !self.faults.is_empty()
+        holds || self.signal_watched != 0 || self.exit_code.is_some() || !self.faults.is_empty()
     }
 
     /// What is special about this run, in words; empty for a plain one.

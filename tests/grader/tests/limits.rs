@@ -156,7 +156,7 @@ fn stopped_for_good_is_a_hang() -> Verdict {
 }
 
 fn who_never_sleeps_is_busy() -> Verdict {
-    for kind in ["cpu", "nohang", "yield", "getppid"] {
+    for kind in ["cpu", "nohang", "yield", "getppid", "write"] {
         let mark = Mark::new();
         let story = mark.command(&["spin", kind]).run()?;
         nobody_is_left(&story, &mark)?;

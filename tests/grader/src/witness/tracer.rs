@@ -274,7 +274,8 @@ impl Tracer {
     /// a pidfd, or by the signal at its parent's end) may have stopped before that end has been taken; so with a stop in
     /// sight all ends are taken first.
     fn take_reports(&mut self) -> bool {
-        loop {
+        // Not more at a time: a program that makes nothing but calls must not keep the witness from its other duties.
+        for _ in 0..256 {
             let tid = match waiting(libc::P_ALL, 0) {
                 None => return false,
                 Some(0) => return true,
@@ -291,6 +292,7 @@ impl Tracer {
             self.take_report_of(tid);
             self.pace.hurry();
         }
+        true
     }
 
     /// There is a report that has not been taken.

@@ -80,7 +80,8 @@ pub fn realtime() -> u8 {
     0
 }
 
-/// Reads a byte, and says what came of it; at `SIGUSR1` a handler runs and, with `restart`, the call goes on.
+/// Reads a byte, and says what came of it; at `SIGUSR1` a handler runs and, with `restart`, the call goes on. Without, it is
+/// made once more.
 pub fn handler(restart: bool) -> u8 {
     extern "C" fn handler(_: libc::c_int) {
         let _ = write(io::stdout(), b"handler\n");
@@ -91,7 +92,14 @@ pub fn handler(restart: bool) -> u8 {
         SaFlags::empty()
     };
     on(Signal::SIGUSR1, SigHandler::Handler(handler), flags).expect("a handler");
-    told("read", read(io::stdin(), &mut [0]))
+    let result = read(io::stdin(), &mut [0]);
+    if result == Err(Errno::EINTR) {
+        // At once: what is printed between the two would set them apart.
+        let again = read(io::stdin(), &mut [0]);
+        told("read", result);
+        return told("again", again);
+    }
+    told("read", result)
 }
 
 fn child_that_ends_meanwhile() -> Pid {

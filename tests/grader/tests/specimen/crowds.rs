@@ -1,6 +1,6 @@
 //! Many processes.
 
-use crate::sys::{end_after, fork, nothing, on, said, shared_counter, sleep_for_good, told};
+use crate::sys::{end_after, fork, nothing, on, pause_for, said, shared_counter, sleep_for_good, told};
 use nix::{
     sys::{
         signal::{SaFlags, SigHandler, SigSet, Signal, kill},
@@ -62,8 +62,12 @@ pub fn collect(number: usize, waiting: bool) -> u8 {
         })
         .expect("a child");
     }
-    for _ in 0..number {
-        fork(|| 0).expect("a child");
+    for i in 0..number {
+        fork(|| {
+            pause_for(30 * i as u64);
+            0
+        })
+        .expect("a child");
     }
     let mut releases = vec![release];
     let mut left = number + usize::from(waiting);

@@ -62,6 +62,14 @@ pub fn spin_getppid() -> u8 {
     0
 }
 
+/// Each call brings something about, and all are the same.
+pub fn spin_write() -> u8 {
+    end_after(SECONDS);
+    let mut nowhere = File::options().write(true).open("/dev/null").expect("nothing");
+    while nowhere.write(b"x").is_ok() {}
+    0
+}
+
 /// 64 MiB on standard output.
 pub fn flood() -> u8 {
     let block = [b'x'; 65536];
@@ -127,18 +135,13 @@ pub fn tick() -> u8 {
 pub fn escape() -> u8 {
     let flags = (libc::CLONE_UNTRACED | libc::SIGCHLD) as usize;
     match call(libc::SYS_clone, [flags, 0, 0]) {
-        Ok(0) => loop {
-            let word = AtomicU32::new(0);
-            let _ = call(
-                libc::SYS_futex,
-                [word.as_ptr() as usize, libc::FUTEX_WAIT as usize, 0],
-            );
-        },
+        Ok(0) => stay_unheard(),
         result => told("clone", result),
     }
 }
 
-/// Says who its parent is through a FIFO, which all three keep open as long as they live; `SIGTERM` and `SIGINT` change nothing.
+/// Says who its parent is through a FIFO, which all three keep open as long as they live; `SIGTERM` and `SIGINT` change
+/// nothing. One is in a session of its own, and one makes no call that the witness hears of.
 pub fn stay(fifo: &str) -> u8 {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         on(signal, SigHandler::Handler(nothing), SaFlags::empty()).expect("a handler");
@@ -146,7 +149,10 @@ pub fn stay(fifo: &str) -> u8 {
     let mut fifo = File::options().write(true).open(fifo).expect("a FIFO");
     fork(|| {
         let _ = setsid();
-        let _ = fork(|| stay_here());
+        let _ = fork(|| {
+            end_after(SECONDS);
+            stay_unheard()
+        });
         stay_here()
     })
     .expect("a child");
@@ -160,4 +166,15 @@ fn stay_here() -> ! {
         pause_for(10);
     }
     exit(0)
+}
+
+/// Sleeps on a futex: no call of interest.
+fn stay_unheard() -> ! {
+    let word = AtomicU32::new(0);
+    loop {
+        let _ = call(
+            libc::SYS_futex,
+            [word.as_ptr() as usize, libc::FUTEX_WAIT as usize, 0],
+        );
+    }
 }

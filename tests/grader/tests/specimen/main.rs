@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         ["spin", "nohang"] => endless::spin_nohang(),
         ["spin", "yield"] => endless::spin_yield(),
         ["spin", "getppid"] => endless::spin_getppid(),
+        ["spin", "write"] => endless::spin_write(),
         ["flood"] => endless::flood(),
         ["chatter"] => endless::chatter(),
         ["scribble"] => endless::scribble(),

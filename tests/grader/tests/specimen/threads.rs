@@ -34,9 +34,7 @@ pub fn fork() -> u8 {
 
 /// The thread that execs lives on under its process's id; the one that waits for it is gone.
 pub fn exec() -> u8 {
-    let others: Vec<_> = (0..2)
-        .map(|_| std_thread::spawn(nix::unistd::pause))
-        .collect();
+    let others: Vec<_> = (0..2).map(|_| std_thread::spawn(nix::unistd::pause)).collect();
     let _ = std_thread::spawn(|| become_specimen(&["say", "exec"])).join();
     others.into_iter().for_each(drop_thread);
     1
