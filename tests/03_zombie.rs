@@ -6,7 +6,7 @@
 
 use grader::{
     Blocking, Call, Ending, Errno, Event, Family, Lab, Look, MAIN, Proc, Run, Running, SignalName, Story,
-    Told, Verdict, What, checks, lab, libc,
+    Told, Verdict, What, both, checks, lab, libc,
 };
 use std::{fs, path::Path, process::ExitCode};
 
@@ -254,8 +254,8 @@ fn zombie(story: &Told) -> Verdict {
         (_, pid) => pid,
     };
     let (dead, gone) = (format!("child {child} is Z"), format!("child {child} is gone"));
-    story.expect_lines(&[&dead, &gone])?;
-    story.expect_processes(&["main", "c1"])?;
+    // First when main looked: what it then saw of a living child is chance.
+    both(looked_in_time(story), story.expect_lines(&[&dead, &gone]))?;
     let reaped = story.expect_reaped_by(C1, MAIN)?;
     let dead = story.expect_line_by(&dead, MAIN)?;
     let gone = story.expect_line_by(&gone, MAIN)?;
@@ -275,6 +275,25 @@ fn zombie(story: &Told) -> Verdict {
         "That it was reaped does not yet say that it is gone: look, and let the kernel say it.",
     )?;
     story.expect_prompt_lines()
+}
+
+/// Main reaped its child, and had not looked at it only while it lived.
+fn looked_in_time(story: &Story) -> Verdict {
+    story.expect_processes(&["main", "c1"])?;
+    let reaped = story.expect_reaped_by(C1, MAIN)?;
+    let ended = story.end_of(C1).map_or(usize::MAX, |(at, _)| at);
+    let pid = story.pid(C1);
+    let early = story
+        .calls(MAIN)
+        .find(|(at, call)| *at < ended && call.on.iter().any(|on| on.starts_with(&format!("/proc/{pid}/"))));
+    let Some((early, _)) = early else { return Ok(()) };
+    story.demand(
+        looks(story, C1, ended, reaped),
+        Some(early),
+        "main reads the child's state when it has ended, and before it reaps it",
+        "main looked while the child was still alive",
+        "Between its end and its reaping a process is a zombie: wait for the end without reaping, and look then.",
+    )
 }
 
 /// Main looked at `child`, in `/proc` or by asking for its id, between these two events.

@@ -252,16 +252,23 @@ impl Story {
             None if self.was_auto_reaped(child) => "the kernel reaped it: SIGCHLD was ignored".to_owned(),
             None if self.adoption_of(child).is_some() => {
                 format!(
-                    "{} ended while it still lived, and another process adopted it",
-                    self.name(parent)
+                    "{0} ended while {1} still lived; {1} was adopted by another process",
+                    self.name(parent),
+                    self.name(child)
                 )
             }
             None => "nobody ever did".to_owned(),
         };
+        let orphaned = self.reaping_of(child).is_none() && self.adoption_of(child).is_some();
         let at = self
             .left_zombie(child)
+            .or_else(|| self.adoption_of(child).filter(|_| orphaned).map(|(at, _)| at))
             .or_else(|| self.end_of(child).map(|(at, _)| at));
-        let why = "Until its parent has waited for it, a child that ended keeps its process id and its exit status: a zombie.";
+        let why = if orphaned {
+            "A parent that leaves before its child never learns how it ended: wait for it."
+        } else {
+            "Until its parent has waited for it, a child that ended keeps its process id and its exit status: a zombie."
+        };
         Err(self.refusal(
             at,
             format!("{} reaps {}", self.name(parent), self.name(child)),

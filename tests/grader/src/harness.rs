@@ -3,8 +3,8 @@
 
 use crate::{
     lab::{Check, Lab},
-    report::{Paint, Step, message},
-    run::{Run, WITNESS},
+    report::{Paint, Step, columns, message},
+    run::{self, Run, WITNESS},
     story::Ending,
     verdict::{Refusal, Verdict},
     witness,
@@ -80,7 +80,7 @@ fn story(program: &Path, args: &[String]) -> ExitCode {
     let args: Vec<&str> = args.iter().skip(usize::from(json)).map(String::as_str).collect();
     match Run::new(program, &args).run() {
         Ok(told) if json => say(&(told.serialize_json() + "\n")),
-        Ok(told) => say(&told.lanes(None, true)),
+        Ok(told) => say(&told.lanes(None, true, columns())),
         Err(Refusal::Undone { step, place }) => {
             eprintln!("step {step} is not done: {place}");
             return ExitCode::FAILURE;
@@ -146,7 +146,7 @@ fn steps(lab: Lab, checks: &'static [Check], args: &[String]) -> ExitCode {
     }
     let paint = Paint::for_stdout();
     let mut verdicts = Verdicts::of(&checks);
-    let (mut record, mut failed) = (String::new(), false);
+    let (mut record, mut failed, mut told_next) = (String::new(), false, false);
     let mut rest = &checks[..];
     while let Some(&(first, _)) = rest.first() {
         let step = Step::of(first);
@@ -164,6 +164,13 @@ fn steps(lab: Lab, checks: &'static [Check], args: &[String]) -> ExitCode {
             State::Undone => (paint.yellow("○"), "undone"),
             State::Failed => (paint.red("✗"), "failed"),
         };
+        // Of several steps that are not done, one is next.
+        let words = if state == State::Undone && told_next {
+            String::new()
+        } else {
+            words
+        };
+        told_next |= state == State::Undone;
         say(&format!("  {mark} {} {}{words}\n", step.number, step.name));
         record += &format!("{} {said}\n", step.number);
         if matches!(state, State::Undone | State::Failed) {
@@ -173,6 +180,7 @@ fn steps(lab: Lab, checks: &'static [Check], args: &[String]) -> ExitCode {
             }
         }
     }
+    verdicts.call_off();
     keep(&record, only);
     if !failed && only.is_none() {
         say(&format!(
@@ -254,6 +262,7 @@ fn keep(record: &str, only: Option<usize>) {
 
 /// The checks at work, several at a time; whoever asks for a step gets it as soon as its checks are done.
 struct Verdicts {
+    workers: Vec<thread::JoinHandle<()>>,
     done: mpsc::Receiver<(usize, Verdict)>,
     early: Vec<Option<Verdict>>,
 }
@@ -262,7 +271,7 @@ impl Verdicts {
     fn of(checks: &[Check]) -> Self {
         let (report, done) = mpsc::channel();
         let next = Arc::new(AtomicUsize::new(0));
-        for _ in 0..AT_A_TIME.min(checks.len()) {
+        let worker = |_| {
             let (checks, next, report) = (checks.to_vec(), Arc::clone(&next), report.clone());
             thread::spawn(move || {
                 loop {
@@ -272,12 +281,22 @@ impl Verdicts {
                         return;
                     }
                 }
-            });
-        }
+            })
+        };
+        let workers = (0..AT_A_TIME.min(checks.len())).map(worker).collect();
+        drop(report);
         Self {
+            workers,
             done,
             early: checks.iter().map(|_| None).collect(),
         }
+    }
+
+    /// The checks that nobody waits for any more are ended, and nothing of their programs is left.
+    fn call_off(self) {
+        drop(self.done);
+        run::call_off();
+        self.workers.into_iter().for_each(|worker| drop(worker.join()));
     }
 
     /// The verdicts of the checks `own`, the first of which is number `from`, up to the first refusal: that one decides,

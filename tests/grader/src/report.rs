@@ -4,6 +4,7 @@ use crate::{
     lab::Lab,
     verdict::{Failure, Refusal},
 };
+use nix::libc;
 use std::{fmt::Write as _, fs, io::IsTerminal, path::Path};
 
 /// Colours, where somebody looks at a terminal and has not asked for none.
@@ -41,6 +42,23 @@ impl Paint {
 
     pub fn yellow(&self, text: &str) -> String {
         self.wrap("33", text)
+    }
+}
+
+/// How wide standard output is, where it is a terminal (`TIOCGWINSZ`: `ioctl_tty(2)`), at the least 60 columns; else 104.
+pub fn columns() -> usize {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: the kernel fills `size`, which outlives the call; for what is no terminal it fails.
+    let done = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    if done == 0 && size.ws_col > 0 {
+        usize::from(size.ws_col).max(60)
+    } else {
+        104
     }
 }
 
@@ -101,7 +119,7 @@ fn failed(lab: &Lab, check: &str, failure: &Failure, paint: &Paint) -> String {
     let _ = writeln!(text, "  expected  {}", paint.green(&directory(&failure.expected)));
     let _ = writeln!(text, "  happened  {}", paint.red(&directory(&failure.happened)));
     if !story.events.is_empty() {
-        let lanes = directory(&story.lanes(failure.at, false));
+        let lanes = directory(&story.lanes(failure.at, false, columns()));
         let marked = |line: &str| {
             if line.starts_with("  ▶") {
                 paint.yellow(line)

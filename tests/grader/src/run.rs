@@ -21,7 +21,7 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
+    sync::{Arc, Mutex, OnceLock, Weak},
 };
 
 /// This in the environment makes a test binary the witness.
@@ -225,8 +225,24 @@ fn broken(error: io::Error) -> Refusal {
 /// The witness of one run. When it is dropped the witness sees its input end: it kills what is left of the run, removes
 /// its directory, and ends.
 struct Witness {
-    orders: Option<PipeWriter>,
+    orders: Arc<Orders>,
     answers: BufReader<PipeReader>,
+}
+
+/// The pipe to a witness; the witness ends when it is closed.
+type Orders = Mutex<Option<PipeWriter>>;
+
+/// The pipes to all witnesses at work; `None` when no more are wanted.
+static AT_WORK: Mutex<Option<Vec<Weak<Orders>>>> = Mutex::new(Some(Vec::new()));
+
+/// Ends every run that goes on, and lets none begin: their checks fail, and nobody will ask for those.
+pub(crate) fn call_off() {
+    let all = AT_WORK.lock().map(|mut all| all.take()).unwrap_or_default();
+    for orders in all.iter().flatten().filter_map(Weak::upgrade) {
+        if let Ok(mut orders) = orders.lock() {
+            *orders = None;
+        }
+    }
 }
 
 /// The test's end of the nursery's socket.
@@ -252,15 +268,23 @@ impl Witness {
             .as_ref()
             .map_err(|error| io::Error::other(error.clone()))?;
         let ((their_orders, orders), (answers, their_answers)) = (io::pipe()?, io::pipe()?);
+        let orders = Arc::new(Mutex::new(Some(orders)));
+        let mut at_work = AT_WORK.lock().map_err(|_| io::ErrorKind::Other)?;
+        let at_work = at_work
+            .as_mut()
+            .ok_or_else(|| io::Error::other("all runs are called off"))?;
+        at_work.retain(|orders| orders.strong_count() > 0);
+        at_work.push(Arc::downgrade(&orders));
         witness::nursery::ask(nursery, &their_orders.into(), &their_answers.into())?;
         Ok(Self {
-            orders: Some(orders),
+            orders,
             answers: BufReader::new(answers),
         })
     }
 
     fn send(&mut self, line: &str) -> io::Result<()> {
-        let orders = self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut orders = self.orders.lock().map_err(|_| io::ErrorKind::Other)?;
+        let orders = orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         orders.write_all(line.as_bytes())?;
         orders.write_all(b"\n")
     }
@@ -276,7 +300,9 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        self.orders = None;
+        if let Ok(mut orders) = self.orders.lock() {
+            *orders = None;
+        }
         let _ = io::copy(&mut self.answers, &mut io::sink()); // it has ended when its last answer has
     }
 }

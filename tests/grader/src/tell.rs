@@ -13,24 +13,29 @@ use std::fmt::Write as _;
 const LANES: usize = 4;
 /// At most this many rows: a message is to be read at one go.
 const ROWS: usize = 28;
-/// How wide the lanes are together.
-const WIDTH: usize = 100;
+/// More kills than that are told in one row.
+const KILLS: usize = 6;
+/// Columns in front of the lanes, for the mark.
+const MARGIN: usize = 4;
+/// Narrower lanes cannot be read: then the story is told line by line.
+const NARROW: usize = 20;
 
 impl Story {
-    /// The story for a terminal; the rows of event `at` are marked. With `all` it is never cut.
-    pub fn lanes(&self, at: Option<usize>, all: bool) -> String {
+    /// The story for a terminal of that many columns; the row of event `at` is marked. With `all` it is never cut.
+    pub fn lanes(&self, at: Option<usize>, all: bool, columns: usize) -> String {
         let rows = self.rows(true);
-        let marked = at.and_then(|at| rows.iter().position(|row| row.at >= at));
+        let marked = at.and_then(|at| rows.iter().position(|row| row.at >= at && !row.asleep));
         let (from, to) = if all {
             (0, rows.len())
         } else {
             window(rows.len(), marked)
         };
         let width = if self.processes.len() <= LANES {
-            WIDTH / self.processes.len().max(1)
+            columns.saturating_sub(MARGIN) / self.processes.len().max(1)
         } else {
             0
         };
+        let width = if width < NARROW { 0 } else { width };
         let lives: Vec<Life> = (0..self.processes.len()).map(|who| self.life(who)).collect();
         let mut text = String::new();
         if width > 0 {
@@ -63,12 +68,17 @@ impl Story {
         let mut line = String::new();
         for (who, life) in lives.iter().enumerate() {
             let text = if who == row.who { row.text.as_str() } else { "" };
-            let room = width.saturating_sub(4);
+            // The last lane has nothing to its right that it could run into.
+            let room = if who + 1 == lives.len() {
+                usize::MAX
+            } else {
+                width.saturating_sub(4)
+            };
             let cut: String = match text.chars().count() {
                 n if n > room => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
                 _ => text.to_owned(),
             };
-            let _ = write!(line, "{:<width$}", format!("{} {cut}", life.glyph(row.at)));
+            let _ = write!(line, "{:<width$}", format!("{} {cut}", life.glyph(row)));
         }
         line
     }
@@ -130,6 +140,7 @@ impl Story {
             if sleeps
                 && let What::Calls(call) = &event.what
                 && call.blocking != Blocking::Never
+                && call.result.is_some()
                 && self.events[call.since.min(at)..at]
                     .iter()
                     .any(|other| other.who != who && self.tells(&other.what))
@@ -152,6 +163,13 @@ impl Story {
             }
         }
         rows.sort_by_key(|row| (row.at, !row.asleep));
+        let is_kill = |row: &Row| matches!(self.events[row.at].what, What::Killed(_)) && !row.asleep;
+        let kills = rows.iter().filter(|row| is_kill(row)).count();
+        if kills > KILLS {
+            let first = rows.iter().position(is_kill).unwrap_or(0);
+            rows[first].text = format!("and {} others are killed by the witness", kills - 1);
+            rows.truncate(first + 1);
+        }
         rows
     }
 
@@ -163,7 +181,7 @@ impl Story {
     fn sleep(&self, call: &Call) -> Option<String> {
         let on = || self.on(call);
         match call.family {
-            Family::Wait => Some(format!("sleeps in {}", called(call))),
+            Family::Wait => Some(format!("sleeps in {}", called(&call.name))),
             Family::Poll => Some(format!("sleeps in {} on {}", call.name, on())),
             Family::Read if is_channel(call) => Some(format!("sleeps in {} on {}", call.name, on())),
             Family::SignalWait | Family::Lock | Family::Accept => Some(format!("sleeps in {}", call.name)),
@@ -213,7 +231,7 @@ impl Story {
             },
             What::Released(_) => return None,
             What::Fault(name) => format!("is refused the next {name}, as the check ordered"),
-            What::Killed(why) => format!("is killed by the witness: {why}"),
+            What::Killed(_) => "is killed by the witness".to_owned(),
         })
     }
 
@@ -234,6 +252,9 @@ impl Story {
     }
 
     fn call(&self, call: &Call) -> Option<String> {
+        if call.result.is_none() && call.blocking != Blocking::Never {
+            return self.sleep(call);
+        }
         let failed = call.result.filter(|result| *result < 0).map(errno_name);
         let times = if call.times > 1 {
             format!(", {} times in a row", call.times)
@@ -315,13 +336,13 @@ impl Story {
     fn wait(&self, call: &Call, failed: Option<&str>) -> Option<String> {
         let wait = call.wait.as_ref()?;
         Some(match (failed, wait.child) {
-            (Some(name), _) => format!("{}: {name}", called(call)),
-            (None, None) if wait.nohang => format!("{} with WNOHANG: nobody yet", called(call)),
-            (None, None) => called(call),
+            (Some(name), _) => format!("{}: {name}", called(&call.name)),
+            (None, None) if wait.nohang => format!("{} with WNOHANG: nobody yet", called(&call.name)),
+            (None, None) => called(&call.name).to_owned(),
             (None, Some(child)) if wait.nowait => {
                 format!("looks at {}, which has ended (WNOWAIT)", self.name(child))
             }
-            (None, Some(child)) => format!("{} tells of {}", called(call), self.name(child)),
+            (None, Some(child)) => format!("{} tells of {}", called(&call.name), self.name(child)),
         })
     }
 
@@ -365,11 +386,11 @@ struct Life {
 
 impl Life {
     /// `│` alive, `┊` a zombie, nothing before birth and after the reaping.
-    fn glyph(&self, at: usize) -> char {
-        match at {
+    fn glyph(&self, row: &Row) -> char {
+        match row.at {
             at if at < self.born || at > self.gone => ' ',
             at if at > self.ended => '┊',
-            at if at == self.ended => '╵',
+            at if at == self.ended && !row.asleep => '╵',
             _ => '│',
         }
     }
@@ -384,11 +405,8 @@ struct Row {
 }
 
 /// `waitpid(-1)`, `waitid`, as the program called it.
-fn called(call: &Call) -> String {
-    match call.name.as_str() {
-        "wait4" => "waitpid".to_owned(),
-        name => name.to_owned(),
-    }
+pub(crate) fn called(name: &str) -> &str {
+    if name == "wait4" { "waitpid" } else { name }
 }
 
 fn is_channel(call: &Call) -> bool {
@@ -414,7 +432,7 @@ fn is_own_file(call: &Call) -> bool {
 }
 
 /// A descriptor in a learner's words: inode numbers say nothing.
-fn plain(on: &str) -> String {
+pub(crate) fn plain(on: &str) -> String {
     match on {
         on if on.starts_with("pipe:") => "a pipe".to_owned(),
         on if on.starts_with("socket:") => "a socket".to_owned(),

@@ -1,6 +1,9 @@
 //! What a check answers: passed, or refused with words that a learner can act on.
 
-use crate::story::{End, Sleeper, Story};
+use crate::{
+    story::{End, MAIN, Sleeper, Story, What},
+    tell::{called, plain},
+};
 
 /// The outcome of a check, or of a part of it.
 pub type Verdict<T = ()> = Result<T, Refusal>;
@@ -108,7 +111,7 @@ impl Story {
             End::NotStarted(reason) => {
                 let program = self.command.first().map_or("", String::as_str);
                 return Err(Refusal::Broken(format!(
-                    "{program} could not be started: {reason}. Build it, make it executable, or name another program"
+                    "{program} could not be started: {reason}. Build it, make it executable (a script needs a #! line too), or name another program"
                 )));
             }
             End::LeftBehind(names) => (
@@ -127,7 +130,7 @@ impl Story {
             End::Busy(who) => (
                 "a process that waits is asleep in the kernel",
                 format!(
-                    "{} asked again and again, or computed, and never slept",
+                    "{} asked again and again, or went round in a loop, and never slept",
                     self.name(*who)
                 ),
                 "A busy wait takes a whole processor from everybody else; the kernel can wake you when it is time.",
@@ -160,17 +163,38 @@ impl Story {
                 ));
             }
         };
-        Err(self.refusal(None, expected, happened, why))
+        Err(self.refusal(self.end_mark(), expected, happened, why))
+    }
+
+    /// The moment at which a run went wrong that had to be ended.
+    fn end_mark(&self) -> Option<usize> {
+        let is_kill = |(_, what): &(usize, &What)| matches!(what, What::Killed(_));
+        let of = |who| self.events_of(who).find(is_kill).map(|(at, _)| at);
+        match &self.end {
+            End::Busy(who) => of(*who),
+            End::Hung(sleepers) => sleepers.first().and_then(|sleeper| of(sleeper.who)),
+            End::LeftBehind(names) => names.first().and_then(|name| of(self.find(name)?)),
+            // The first that was not main's own child: there a child ran on into its parent's code.
+            End::TooMany(_) => {
+                let mut others = self
+                    .processes
+                    .iter()
+                    .filter(|process| process.parent.is_some_and(|parent| parent != MAIN));
+                others.next().map(|process| process.born)
+            }
+            _ => None,
+        }
     }
 
     fn sleepers(&self, sleepers: &[Sleeper]) -> String {
         let each = sleepers.iter().map(|s| {
-            let on = if s.on.is_empty() {
+            let on: Vec<String> = s.on.iter().map(|on| plain(&self.named(on))).collect();
+            let on = if on.is_empty() {
                 String::new()
             } else {
-                format!(" on {}", self.named(&s.on.join(", ")))
+                format!(" on {}", on.join(", "))
             };
-            format!("{} in {}{on}", self.name(s.who), s.call)
+            format!("{} in {}{on}", self.name(s.who), called(&s.call))
         });
         each.collect::<Vec<_>>().join(", ")
     }

@@ -22,6 +22,13 @@ impl Story {
                 format!("it slept in {}, for a time", asleep.call),
                 "How long another process takes nobody knows: a time that suffices today is too short on a busy machine.",
             ),
+            Some(asleep) if asleep.on.contains(&format!("pidfd {}", self.pid(waiting))) => (
+                format!(
+                    "it slept in {} on a pidfd of its own, which is not ready before it has ended itself",
+                    asleep.call
+                ),
+                "A pidfd stands for the process whose id it was opened with: after a fork, getpid answers with another one.",
+            ),
             Some(asleep) => (
                 format!(
                     "it slept in {}{}, which comes before that",

@@ -17,11 +17,11 @@ use std::{
 };
 
 /// More events than any lab makes; a program that gets here goes round in circles.
-const EVENTS: usize = 30_000;
+const EVENTS: usize = 10_000;
 /// More bytes than all that any lab prints, and the names of all that it touches.
 const WORDS: usize = 4 << 20;
 /// That many calls in a row that came back at once with nothing: a program that asks and asks.
-const FRUITLESS: usize = 10_000;
+const FRUITLESS: usize = 5_000;
 
 /// A thread under observation.
 pub struct Tracee {
@@ -263,6 +263,7 @@ impl Tracer {
             .filter(|&p| self.lives[p].phase == Phase::Alive)
             .collect();
         for who in alive {
+            self.note_present_call(who);
             self.note(who, What::Killed(why.to_owned()));
         }
         self.end = Some(end);
@@ -894,6 +895,31 @@ impl Tracer {
         }
     }
 
+    /// The call that a process is in when it is killed: it never came back.
+    fn note_present_call(&mut self, who: Proc) {
+        let mut threads = self.threads.values().filter(|thread| thread.who == who);
+        let Some(entry) = threads.find_map(|thread| thread.entry.clone()) else {
+            return;
+        };
+        let mut on = entry.on;
+        for name in &mut on {
+            self.name_stream(name);
+        }
+        let call = Call {
+            name: entry.name,
+            family: entry.family,
+            args: entry.args.to_vec(),
+            on,
+            blocking: entry.blocking,
+            since: entry.since,
+            result: None,
+            wait: None,
+            text: String::new(),
+            times: 1,
+        };
+        self.note(who, What::Calls(call));
+    }
+
     fn note_call(&mut self, tid: i32, entry: Entry, result: Option<i64>) {
         let who = self.threads[&tid].who;
         self.side_effects(tid, who, &entry, result.unwrap_or(-1));
@@ -919,6 +945,7 @@ impl Tracer {
         if entry.family == Family::Write && on.first().is_some_and(|on| on == "stdout" || on == "stderr") {
             text = self.written(tid, &entry, result);
         }
+        let is_output = !text.is_empty();
         if is_the_loaders(entry.family, &on) {
             return;
         }
@@ -939,8 +966,10 @@ impl Tracer {
             self.lives[child].phase = Phase::Gone;
             self.note(child, What::Reaped { by: who });
         }
-        if self.lives[who].fruitless >= FRUITLESS || self.story.events.len() >= EVENTS || self.words >= WORDS
-        {
+        let endless = self.story.events.len() >= EVENTS || self.words >= WORDS;
+        if endless && is_output {
+            self.finish(End::TooMuch(self.words));
+        } else if endless || self.lives[who].fruitless >= FRUITLESS {
             self.finish(End::Busy(who));
         }
     }

@@ -7,7 +7,7 @@ use nix::{
         signal::{SaFlags, SigHandler, Signal, raise},
         wait::{WaitPidFlag, waitpid},
     },
-    unistd::{close, getppid, pipe, read, setsid},
+    unistd::{close, getppid, pipe, read, setsid, write},
 };
 use std::{fs::File, hint::black_box, io::Write, os::fd::AsRawFd, sync::atomic::AtomicU32};
 
@@ -147,15 +147,18 @@ pub fn stay(fifo: &str) -> u8 {
         on(signal, SigHandler::Handler(nothing), SaFlags::empty()).expect("a handler");
     }
     let mut fifo = File::options().write(true).open(fifo).expect("a FIFO");
+    let (from, to) = pipe().expect("a pipe");
     fork(|| {
         let _ = setsid();
         let _ = fork(|| {
             end_after(SECONDS);
+            let _ = write(&to, b".");
             stay_unheard()
         });
         stay_here()
     })
     .expect("a child");
+    let _ = read(&from, &mut [0]); // all three are there
     let _ = fifo.write_all(format!("{}\n", getppid()).as_bytes());
     stay_here()
 }
