@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         step_6_all_when_a_fork_fails,
         step_6_all_wrong_usage,
         step_7_run,
+        step_7_run_beside_a_strangers_child,
         step_7_run_killed,
         step_7_run_not_found,
         step_7_run_not_executable,
@@ -708,6 +709,24 @@ fn all(story: &Told, n: i32) -> Verdict {
 // Step 7, run. fork, exec and wait together are what a shell does all day. The program gets everything that was given, and
 // its status becomes main's: its own code, 128 and the signal's number, 127 or 126 for one that could not be run.
 
+/// A child that the program did not make, but got with its start, as in `(exit 9) & exec lab-wait run …`.
+fn step_7_run_beside_a_strangers_child() -> Verdict {
+    let program = std::path::absolute(LAB.subject()).unwrap_or_default();
+    let line = "(exit 9) & exec \"$0\" run /bin/sh -c 'exit 3'";
+    let story = Run::new(Path::new("/bin/sh"), &["-c", line, &program.to_string_lossy()])
+        .release(&["c1", "c2"])
+        .run()?;
+    story.expect_over()?;
+    let status = story.end_of(2).map(|(at, _)| at);
+    story.demand(
+        story.status == Some(Ending::Exited(3)),
+        status,
+        "it ends with the status of the program that it ran, 3",
+        "it ended with another, such as that of a child that it had not made: 9",
+        "A shell that calls exec leaves its children to the program that takes its place: wait for the one you forked.",
+    )
+}
+
 fn step_7_run() -> Verdict {
     for (command, code) in [
         (&["/bin/sh", "-c", "exit 42"][..], 42),
@@ -803,7 +822,9 @@ fn step_7_run_wrong_usage() -> Verdict {
 }
 
 fn run(command: &[&str]) -> Run {
+    // Of a PATH of somebody's own one directory may be closed to the user, and then exec says EACCES.
     LAB.command(&[&["run"], command].concat())
+        .env("PATH", "/usr/bin:/bin")
 }
 
 /// The program was run, by a child, and ended; main ended with `status`.

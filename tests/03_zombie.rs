@@ -6,7 +6,7 @@
 
 use grader::{
     Blocking, Call, Ending, Errno, Event, Family, Lab, Look, MAIN, Proc, Run, Running, SignalName, Story,
-    Told, Verdict, What, both, checks, lab, libc,
+    Told, Verdict, What, both, checks, lab, libc, small_file,
 };
 use std::{fs, path::Path, process::ExitCode};
 
@@ -261,10 +261,10 @@ fn zombie(story: &Told) -> Verdict {
     let gone = story.expect_line_by(&gone, MAIN)?;
     let ended = story.end_of(C1).map_or(usize::MAX, |(at, _)| at);
     story.demand(
-        looks(story, C1, ended, dead.min(reaped)),
+        reads_state(story, C1, ended, dead.min(reaped)),
         Some(dead),
         "main reads the child's state when it has ended, and before it reaps it",
-        "between the child's end and its reaping main did not look into /proc",
+        "between the child's end and its reaping main did not read its state from /proc",
         "Reaped is gone: only between its end and its reaping is a process a zombie.",
     )?;
     story.demand(
@@ -288,12 +288,22 @@ fn looked_in_time(story: &Story) -> Verdict {
         .find(|(at, call)| *at < ended && call.on.iter().any(|on| on.starts_with(&format!("/proc/{pid}/"))));
     let Some((early, _)) = early else { return Ok(()) };
     story.demand(
-        looks(story, C1, ended, reaped),
+        reads_state(story, C1, ended, reaped),
         Some(early),
         "main reads the child's state when it has ended, and before it reaps it",
         "main looked while the child was still alive",
         "Between its end and its reaping a process is a zombie: wait for the end without reaping, and look then.",
     )
+}
+
+/// Main read the state of `child` between these two events: only `stat` and `status` tell it.
+fn reads_state(story: &Story, child: Proc, after: usize, before: usize) -> bool {
+    let pid = story.pid(child);
+    let files = [format!("/proc/{pid}/stat"), format!("/proc/{pid}/status")];
+    let mut reads = story
+        .calls_of(MAIN, Family::Read)
+        .filter(|&(at, _)| at > after && at < before);
+    reads.any(|(_, call)| call.result > Some(0) && call.on.iter().any(|on| files.contains(on)))
 }
 
 /// Main looked at `child`, in `/proc` or by asking for its id, between these two events.
@@ -675,19 +685,22 @@ fn counts_them(story: &Story, n: usize) -> Verdict {
 fn harmless(story: &Story, at: usize) -> Verdict {
     let own = story.calls(MAIN).filter(|(_, call)| call.since > at);
     for (at, call) in own.take_while(|(_, call)| call.name != "rt_sigreturn") {
-        let prints = call.family == Family::Write && call.args[0] <= 2;
-        let sleeps = call.blocking != Blocking::Never && call.family != Family::Write;
-        let why = if prints {
-            "A handler interrupts anything, also a print that is half done and holds its lock: it must not print."
-        } else if sleeps || matches!(call.family, Family::Fork | Family::Exec) {
-            "As long as a handler sleeps, whatever it has interrupted stands still."
-        } else {
-            continue;
-        };
-        let happened = if prints {
-            "it printed".to_owned()
-        } else {
-            format!("it called {}, which may sleep", call.name)
+        let on_standard = call.args[0] <= 2 || call.on.iter().any(|on| on == "stdout" || on == "stderr");
+        let (happened, why) = match call.family {
+            Family::Write if on_standard => (
+                "it printed".to_owned(),
+                "A handler interrupts anything, also a print that is half done and holds its lock: it must not print.",
+            ),
+            Family::Write => continue,
+            Family::Wait | Family::Read if call.blocking == Blocking::Never => continue,
+            _ if call.blocking != Blocking::Never => (
+                format!("it called {}, which may sleep", call.name),
+                "As long as a handler sleeps, whatever it has interrupted stands still.",
+            ),
+            _ => (
+                format!("it called {}", call.name),
+                "A handler interrupts anything, at any moment: the less it does, the less can be in the middle of it.",
+            ),
         };
         let expected = "the handler only makes waits with WNOHANG, or writes to a descriptor above 2";
         return Err(story.refusal(Some(at), expected, happened, why));
@@ -790,7 +803,7 @@ fn refused(run: Run, first: &mut Running, daemon: Proc) -> Verdict {
 }
 
 fn changes_nothing(second: &Story, first: &Story, daemon: Proc) -> Verdict {
-    let text = fs::read_to_string(Path::new(&first.directory).join(FILE)).unwrap_or_default();
+    let text = small_file(&Path::new(&first.directory).join(FILE)).unwrap_or_default();
     let happened = match text.trim_end() {
         "" => "it is empty, or gone".to_owned(),
         text => format!("it holds {:?}", first.named(&second.named(text))),
@@ -887,7 +900,7 @@ fn live(mut running: Running) -> Verdict {
 /// The process that the pid file names. It lives, and no other one does.
 fn living(quiet: &Story) -> Verdict<Proc> {
     let file = Path::new(&quiet.directory).join(FILE);
-    let text = fs::read_to_string(&file).ok();
+    let text = small_file(&file);
     let pid = text
         .as_deref()
         .map(|text| text.strip_suffix('\n').unwrap_or(text));

@@ -85,8 +85,9 @@ fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     run(args).unwrap_or_else(|error| {
         let code = error.tell();
-        // No child outlives a failure. (Step 6 explains this line.)
-        while code == 1 && wait() != Err(Errno::ECHILD) {}
+        // No child outlives a failure. (Step 6 explains this line. EINVAL: nix has reaped a child, and has no name for
+        // the signal that killed it.)
+        while code == 1 && matches!(wait(), Ok(_) | Err(Errno::EINTR | Errno::EINVAL)) {}
         ExitCode::from(code)
     })
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, wait, waitpid};
 use nix::unistd::{ForkResult, fork, pipe2, read, write};
 
 use crate::{Error, Named, Result, leave, retry, say};
@@ -21,9 +21,13 @@ pub fn run(n: usize) -> Result {
     let wake = catch_sigchld()?;
     let forked = fork_children(n);
     // Also when a fork failed: the children made before it are not left behind.
-    let reaped = reap_all(wake)?;
+    let reaped = reap_all(wake);
+    if reaped.is_err() {
+        // No child outlives a failure.
+        while retry(wait).is_ok() {}
+    }
     forked?;
-    say(format_args!("reaped {reaped}"))
+    say(format_args!("reaped {}", reaped?))
 }
 
 /// Installs the handler; returns the end of the self-pipe to sleep on: a byte in it says that `SIGCHLD` has come.

@@ -57,8 +57,8 @@ const TABLE: &[(libc::c_long, &str, Family)] = families! {
     Sleep: SYS_nanosleep SYS_clock_nanosleep;
     SignalWait: SYS_rt_sigsuspend SYS_rt_sigtimedwait;
     Poll: SYS_ppoll SYS_pselect6 SYS_epoll_pwait SYS_epoll_pwait2;
-    Read: SYS_read SYS_readv SYS_recvfrom SYS_recvmsg SYS_recvmmsg;
-    Write: SYS_write SYS_writev SYS_sendto SYS_sendmsg SYS_sendmmsg SYS_sendfile SYS_splice SYS_copy_file_range;
+    Read: SYS_read SYS_readv SYS_pread64 SYS_preadv SYS_preadv2 SYS_recvfrom SYS_recvmsg SYS_recvmmsg;
+    Write: SYS_write SYS_writev SYS_pwrite64 SYS_pwritev SYS_pwritev2 SYS_sendto SYS_sendmsg SYS_sendmmsg SYS_sendfile SYS_splice SYS_copy_file_range;
     Accept: SYS_accept SYS_accept4;
     Connect: SYS_connect;
     Lock: SYS_flock;

@@ -182,7 +182,15 @@ fn steps(lab: Lab, checks: &'static [Check], args: &[String]) -> ExitCode {
     }
     verdicts.call_off();
     keep(&record, only);
-    if !failed && only.is_none() {
+    let unchecked = record
+        .lines()
+        .filter(|line| line.ends_with("not-checked"))
+        .count();
+    if unchecked > 0 {
+        say(&format!(
+            "\n  {unchecked} steps could not be checked as a whole on this machine: cargo lab doctor says why.\n"
+        ));
+    } else if !failed && only.is_none() {
         say(&format!(
             "\n  Every step of lab {} passes.{}\n",
             lab.number(),

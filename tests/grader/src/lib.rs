@@ -36,6 +36,11 @@ pub use run::{Run, Running, Told};
 pub use story::{Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Wait, What};
 pub use verdict::{Failure, Refusal, Verdict, both};
 
+/// The first 4,096 bytes of a plain file, as text; `None` where there is none. Safe whatever a program has put there.
+pub fn small_file(path: &std::path::Path) -> Option<String> {
+    witness::small_file(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// The signal's name, `SIGTERM`; a real-time signal or an unknown number as `signal 40`.
 pub fn signal_name(number: i32) -> String {
     SignalName::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.to_string())

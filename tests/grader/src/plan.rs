@@ -82,6 +82,12 @@ impl Plan {
             Stdout::ReaderGone => all.push("nobody reads its output".to_owned()),
             Stdout::Full => all.push("its output goes to a full disk".to_owned()),
         }
+        if let Some(HoldSignal { who, signal }) = &self.hold_signal {
+            let name = crate::signal_name(*signal);
+            all.push(format!(
+                "{who} gets the first {name} when all its children have ended"
+            ));
+        }
         if let Some(order @ [_, _, ..]) = self.hold_exits.as_deref() {
             all.push(format!("the processes end in the order {}", order.join(", ")));
         }

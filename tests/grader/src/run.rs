@@ -170,6 +170,7 @@ impl Run {
 
     /// Sets a variable in its environment.
     pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.plan.env.retain(|(set, _)| set != key);
         self.plan.env.push((key.to_owned(), value.to_owned()));
         self
     }

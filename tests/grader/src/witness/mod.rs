@@ -37,6 +37,7 @@ use nix::{
 use start::Started;
 use std::{fs::Permissions, io, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
 use tracer::Tracer;
+pub(crate) use tracer::small_file;
 
 /// What the witness answers, a line of JSON each.
 #[derive(SerJson, DeJson)]

@@ -44,13 +44,13 @@ fn kernel() -> Finding {
     if release.is_empty() {
         return Finding::spare("kernel", "unknown", "mount -t proc proc /proc");
     }
-    if version >= (5, 4) {
+    if version >= (5, 9) {
         return Finding::good("kernel", found);
     }
     Finding::bad(
         "kernel",
         found,
-        "pidfds and PTRACE_GET_SYSCALL_INFO need Linux 5.4 or newer",
+        "pidfds, PTRACE_GET_SYSCALL_INFO and close_range need Linux 5.9 or newer",
     )
 }
 

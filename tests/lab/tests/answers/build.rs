@@ -46,11 +46,8 @@ pub fn build(labs: &[Lab]) -> Result<Built, String> {
     let mut checks = BTreeMap::new();
     for (message, target, executable) in executables(&mut tests)? {
         let manifest = message.manifest_path.unwrap_or_default();
-        let kind = if manifest.contains("/labs/") {
-            "lab"
-        } else {
-            "solution"
-        };
+        let is_stub = Path::new(&manifest).starts_with(root.join("labs"));
+        let kind = if is_stub { "lab" } else { "solution" };
         if target.kind == ["test"] {
             checks.insert(format!("{kind}-{}", target.name), executable);
         }

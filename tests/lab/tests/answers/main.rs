@@ -133,7 +133,8 @@ fn stub(lab: &Lab) -> Result<(), Failed> {
         .lines()
         .filter(|line| line.starts_with("  ✓") || line.starts_with("  ✗"))
         .collect();
-    if done.is_empty() {
+    let undone = text.lines().filter(|line| line.starts_with("  ○")).count();
+    if done.is_empty() && undone == lab.steps().len() {
         Ok(())
     } else {
         Err(format!("not undone: {done:?}:\n{text}").into())
