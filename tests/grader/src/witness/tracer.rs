@@ -430,6 +430,7 @@ impl Tracer {
             .count();
         if alive > self.plan.processes {
             self.finish(End::TooMany(alive));
+            self.kill_all(); // before one of them forks once more
         }
     }
 
