@@ -26,6 +26,8 @@ pub enum Family {
     Accept,
     /// `connect`.
     Connect,
+    /// `bind`; never blocks.
+    Bind,
     /// `flock`, and `fcntl` with a lock that waits.
     Lock,
     /// Makes, changes or removes a descriptor, a file or a signal's disposition; never blocks for long.
@@ -61,8 +63,9 @@ const TABLE: &[(libc::c_long, &str, Family)] = families! {
     Write: SYS_write SYS_writev SYS_pwrite64 SYS_pwritev SYS_pwritev2 SYS_sendto SYS_sendmsg SYS_sendmmsg SYS_sendfile SYS_splice SYS_copy_file_range;
     Accept: SYS_accept SYS_accept4;
     Connect: SYS_connect;
+    Bind: SYS_bind;
     Lock: SYS_flock;
-    Other: SYS_openat SYS_openat2 SYS_close SYS_dup SYS_dup3 SYS_fcntl SYS_pipe2 SYS_socket SYS_socketpair SYS_bind SYS_listen
+    Other: SYS_openat SYS_openat2 SYS_close SYS_dup SYS_dup3 SYS_fcntl SYS_pipe2 SYS_socket SYS_socketpair SYS_listen
         SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_ftruncate SYS_setsockopt SYS_kill SYS_tkill SYS_tgkill
         SYS_pidfd_open SYS_pidfd_send_signal SYS_rt_sigaction SYS_rt_sigreturn SYS_signalfd4 SYS_setitimer
         SYS_timer_settime SYS_timerfd_settime SYS_prctl SYS_setsid SYS_chdir SYS_getppid SYS_sched_yield

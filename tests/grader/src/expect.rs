@@ -27,7 +27,7 @@ impl Story {
     }
 
     /// How main ended, as the second half of a sentence.
-    fn ending(&self) -> String {
+    pub(crate) fn ending(&self) -> String {
         match self.status {
             Some(Ending::Exited(101)) => "panicked (exit status 101)".to_owned(),
             Some(Ending::Exited(status)) => format!("exited with {status}"),
@@ -36,7 +36,7 @@ impl Story {
         }
     }
 
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         if self.stderr.is_empty() {
             String::new()
         } else {

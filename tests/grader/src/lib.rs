@@ -17,8 +17,10 @@ mod facts;
 mod harness;
 mod lab;
 mod look;
+mod peer;
 mod report;
 mod run;
+mod server;
 mod tell;
 mod verdict;
 mod witness;
@@ -32,8 +34,12 @@ pub use calls::{Blocking, Family};
 pub use lab::{Check, Lab};
 pub use look::Look;
 pub use nix::{errno::Errno, libc, sys::signal::Signal as SignalName};
+pub use peer::{Peer, PeerEnd};
 pub use run::{Run, Running, Told};
-pub use story::{Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Wait, What};
+pub use server::{Server, Turn};
+pub use story::{
+    Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Traffic, Wait, What,
+};
 pub use verdict::{Failure, Refusal, Verdict, both};
 
 /// The first 4,096 bytes of a plain file, as text; `None` where there is none. Safe whatever a program has put there.

@@ -45,6 +45,10 @@ pub struct Plan {
     pub output: usize,
     /// The last resort, in seconds of wall-clock time.
     pub seconds: u64,
+    /// How many descriptors it may have (`RLIMIT_NOFILE`, the soft limit).
+    pub descriptors: u64,
+    /// A long run: calls beyond the first two thousand are counted and not told.
+    pub long: bool,
     /// Orders will follow: nobody is hung, and nobody left behind, until [`Order::Finish`].
     pub interactive: bool,
 }
@@ -168,8 +172,10 @@ pub struct ExitCode {
 /// What the test orders while the program runs.
 #[derive(Clone, Debug, SerJson, DeJson)]
 pub enum Order {
-    /// Answer when everybody sleeps, or nobody is left.
+    /// Answer with the story so far when everybody sleeps, or nobody is left.
     Quiet,
+    /// Answer when everybody sleeps, or nobody is left.
+    Settle,
     /// Send this signal to the process of this name.
     Signal(String, i32),
     /// Write to its standard input.

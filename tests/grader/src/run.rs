@@ -11,6 +11,7 @@ use nanoserde::{DeJson, SerJson};
 use nix::{
     errno::Errno,
     sys::{
+        resource::{Resource, getrlimit, setrlimit},
         signal::Signal,
         socket::{AddressFamily, SockFlag, SockType, socketpair},
     },
@@ -59,6 +60,8 @@ impl Run {
                 signal_watched: 0,
                 processes: 64 + 1,
                 output: 256 * 1024,
+                descriptors: descriptors(),
+                long: false,
                 seconds: 30,
                 interactive: false,
             },
@@ -193,6 +196,18 @@ impl Run {
         self
     }
 
+    /// It may have no more than that many descriptors (`RLIMIT_NOFILE`; by default as many as the test's user).
+    pub fn descriptors(mut self, most: u64) -> Self {
+        self.plan.descriptors = most;
+        self
+    }
+
+    /// A run of many calls: those beyond the first two thousand are counted and not told.
+    pub fn long(mut self) -> Self {
+        self.plan.long = true;
+        self
+    }
+
     /// The last resort against a run that does not end, in seconds (by default 30).
     pub fn seconds(mut self, seconds: u64) -> Self {
         self.plan.seconds = seconds;
@@ -215,6 +230,17 @@ impl Run {
         self.plan.interactive = true;
         Running::start(self.plan).map_err(broken)
     }
+}
+
+/// How many descriptors a program may have: the soft limit with which this test was started. The test itself raises its
+/// own, once: it holds the peers of several servers at the same time.
+fn descriptors() -> u64 {
+    static AT_START: OnceLock<u64> = OnceLock::new();
+    *AT_START.get_or_init(|| {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536).max(soft), hard);
+        soft
+    })
 }
 
 fn broken(error: io::Error) -> Refusal {
@@ -338,11 +364,29 @@ impl Running {
                 match self.witness.answer().map_err(broken)? {
                     Answer::Quiet(story) => story,
                     Answer::Over(story) => self.over.insert(story).clone(),
+                    Answer::Settled => return Err(broken(io::ErrorKind::InvalidData.into())),
                 }
             }
         };
         self.checked(&story)?;
         Ok(story)
+    }
+
+    /// As [`Running::until_quiet`], without the story; `false` when the run is over.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn settle(&mut self) -> Verdict<bool> {
+        if self.over.is_none() {
+            self.order(&Order::Settle)?;
+            if let Answer::Over(story) = self.witness.answer().map_err(broken)? {
+                self.over = Some(story);
+            }
+        }
+        match &self.over {
+            Some(story) => self.checked(story).map(|()| false),
+            None => Ok(true),
+        }
     }
 
     /// The story is one of a program that was done, under the conditions that the check had ordered.
@@ -404,7 +448,7 @@ impl Running {
                 Some(story) => break story,
                 None => match self.witness.answer().map_err(broken)? {
                     Answer::Over(story) => break story,
-                    Answer::Quiet(_) => {}
+                    Answer::Quiet(_) | Answer::Settled => {}
                 },
             }
         };

@@ -96,8 +96,9 @@ pub struct Call {
     pub family: Family,
     /// The first six arguments, as the kernel got them.
     pub args: Vec<u64>,
-    /// What the first descriptor (or each polled one) is: `stdout`, `pipe:[7]`, `anon_inode:[pidfd]`, a path. For a call
-    /// that takes a path: the path. Empty where there is nothing to say.
+    /// What the first descriptor (or each polled one, the first 32) is: `stdout`, `pipe:[7]`, `anon_inode:[pidfd]`, a path;
+    /// `listener` and `connection 2` for sockets that listen or were accepted. For a call that takes a path: the path. Empty
+    /// where there is nothing to say.
     pub on: Vec<String>,
     /// How long it may sleep.
     pub blocking: Blocking,
@@ -189,6 +190,8 @@ pub enum End {
     Hung(Vec<Sleeper>),
     /// This one used processor time and never slept.
     Busy(Proc),
+    /// This one was woken again and again from the same kind of call, and did nothing about it: in what it would have slept.
+    Spins(Sleeper),
     /// More live processes than the step allows: how many.
     TooMany(usize),
     /// More output than the step allows: bytes.
@@ -203,6 +206,21 @@ pub enum End {
     },
     /// The check itself ended the run.
     Stopped,
+}
+
+/// The bytes that passed through one socket of a process.
+#[derive(Clone, Debug, PartialEq, Eq, SerJson, DeJson)]
+pub struct Traffic {
+    /// Whose.
+    pub who: Proc,
+    /// Which: as in [`Call::on`].
+    pub on: String,
+    /// Bytes read from it.
+    pub read: u64,
+    /// Bytes written to it.
+    pub written: u64,
+    /// The most that at one moment had been read and not yet written: what a server that echoes owed.
+    pub most_owed: u64,
 }
 
 /// One run, as the kernel saw it.
@@ -222,6 +240,10 @@ pub struct Story {
     pub stdout: Vec<u8>,
     /// The same of standard error.
     pub stderr: Vec<u8>,
+    /// Calls that are not among the events, because the run was a long one: how many.
+    pub untold: usize,
+    /// What went over each socket that the program read or wrote, in order of first use.
+    pub traffic: Vec<Traffic>,
     /// How it ended.
     pub end: End,
     /// Main's wait status, decoded; `None`: it never ended by itself.

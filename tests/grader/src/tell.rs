@@ -306,13 +306,24 @@ impl Story {
                     }
                 )
             }
+            (Family::Poll, _) if call.on.len() > 2 => format!(
+                "wakes in {}: {} of {}{} descriptors ready{times}",
+                call.name,
+                call.result?,
+                call.on.len(),
+                if call.on.len() == 32 { " or more" } else { "" }
+            ),
             (Family::Poll, _) => format!("wakes in {}: {} is ready{times}", call.name, self.on(call)),
+            (Family::Accept, _) if failed.is_none() => format!("accepts {}", plain(call.on.last()?)),
             (Family::SignalWait, _) => format!("waits for a signal in {}{came_back}", call.name),
             (Family::Accept | Family::Connect | Family::Lock, _) => {
                 format!("{} on {}{came_back}", call.name, self.on(call))
             }
             (_, "kill" | "tkill" | "tgkill") => self.kill(call, failed.as_deref()),
             (_, "rt_sigaction") => self.disposition(call)?,
+            (_, "close") if call.on.first().is_some_and(|on| on.starts_with("connection ")) => {
+                format!("closes {}{came_back}", self.on(call))
+            }
             (_, "setsid") => format!("starts a session of its own (setsid){came_back}"),
             (_, "chdir") => format!("goes to directory {}{came_back}", self.on(call)),
             (_, "prctl") if call.args.first() == Some(&(libc::PR_SET_PDEATHSIG as u64)) => {

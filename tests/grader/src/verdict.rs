@@ -135,6 +135,14 @@ impl Story {
                 ),
                 "A busy wait takes a whole processor from everybody else; the kernel can wake you when it is time.",
             ),
+            End::Spins(sleeper) => (
+                "whoever is woken does something about it, or asks not to be woken for it",
+                format!(
+                    "{} came back 1,000 times in a row, and nothing was read, written, accepted or closed",
+                    called(&sleeper.call)
+                ),
+                "What is ready and left as it is makes the next call return at once: a whole processor goes into that.",
+            ),
             End::TooMany(alive) => (
                 "no more processes than the step asks for",
                 format!("{alive} were alive at once, and the run was ended there"),
@@ -172,6 +180,7 @@ impl Story {
         let of = |who| self.events_of(who).find(is_kill).map(|(at, _)| at);
         match &self.end {
             End::Busy(who) => of(*who),
+            End::Spins(sleeper) => of(sleeper.who),
             End::Hung(sleepers) => sleepers.first().and_then(|sleeper| of(sleeper.who)),
             End::LeftBehind(names) => names.first().and_then(|name| of(self.find(name)?)),
             // The first that was not main's own child: there a child ran on into its parent's code.

@@ -87,7 +87,7 @@ impl Entry {
             }
             Family::Other if self.name == "futex" => timeout(tid, fourth),
             Family::Other if self.name == "restart_syscall" => Blocking::Timed,
-            Family::Exec | Family::Other => Blocking::Never,
+            Family::Exec | Family::Bind | Family::Other => Blocking::Never,
         }
     }
 
@@ -115,24 +115,13 @@ impl Entry {
             | "execveat" => {
                 return vec![memory::string(tid, second)];
             }
-            "poll" | "ppoll" => (0..second.min(1024))
-                .filter_map(|i| memory::word(tid, first, 2 * i))
-                .filter(|&fd| fd >= 0)
-                .collect(),
-            "select" | "pselect6" => {
-                let sets = [second, third, self.args[3]];
-                let is_set = |fd: u64| {
-                    let mut words = sets.iter().filter(|&&set| set != 0);
-                    words.any(|&set| {
-                        memory::double_word(tid, set, fd / 64).is_some_and(|w| w >> (fd % 64) & 1 == 1)
-                    })
-                };
-                (0..first.min(1024))
-                    .filter(|&fd| is_set(fd))
-                    .map(|fd| fd as RawFd)
-                    .collect()
+            "poll" | "ppoll" => polled(tid, first, second),
+            "select" | "pselect6" => selected(tid, first, [second, third, self.args[3]]),
+            "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => {
+                let mut targets = proc::epoll_targets(tid, first as RawFd);
+                targets.truncate(TOLD);
+                targets
             }
-            "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => proc::epoll_targets(tid, first as RawFd),
             "waitid" if first == u64::from(libc::P_PIDFD) => vec![second as RawFd],
             "epoll_ctl" => vec![third as RawFd],
             "close" | "dup" | "dup2" | "dup3" | "fcntl" | "bind" | "listen" | "setsockopt" | "ftruncate" => {
@@ -188,6 +177,30 @@ impl Entry {
     pub fn is_restarted_by(&self, nr: i64) -> bool {
         nr == self.nr || nr == number("restart_syscall")
     }
+}
+
+/// So many descriptors of one call are told.
+const TOLD: usize = 32;
+
+/// The descriptors of an array of `count` `struct pollfd`s.
+fn polled(tid: i32, array: u64, count: u64) -> Vec<RawFd> {
+    let bytes = memory::bytes(tid, array, 8 * count.min(1024) as usize);
+    let fds = bytes
+        .chunks_exact(8)
+        .map(|pollfd| i32::from_ne_bytes([pollfd[0], pollfd[1], pollfd[2], pollfd[3]]));
+    fds.filter(|&fd| fd >= 0).take(TOLD).collect()
+}
+
+/// The descriptors below `count` that are in one of these `fd_set`s.
+fn selected(tid: i32, count: u64, sets: [u64; 3]) -> Vec<RawFd> {
+    let there = sets.iter().filter(|&&set| set != 0);
+    let sets: Vec<Vec<u8>> = there.map(|&set| memory::bytes(tid, set, 128)).collect();
+    let is_set = |fd: &usize| {
+        sets.iter()
+            .any(|set| set.get(fd / 8).is_some_and(|byte| byte >> (fd % 8) & 1 == 1))
+    };
+    let fds = (0..count.min(1024) as usize).filter(is_set);
+    fds.take(TOLD).map(|fd| fd as RawFd).collect()
 }
 
 fn milliseconds(arg: u64) -> Blocking {

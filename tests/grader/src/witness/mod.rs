@@ -44,6 +44,8 @@ pub(crate) use tracer::small_file;
 pub enum Answer {
     /// The run goes on; what happened so far. To [`Order::Quiet`], when everybody sleeps.
     Quiet(Story),
+    /// The run goes on, and everybody sleeps. To [`Order::Settle`].
+    Settled,
     /// The run is over.
     Over(Story),
 }
@@ -132,6 +134,8 @@ fn blank(plan: &Plan, end: End) -> Story {
         asleep: Vec::new(),
         stdout: Vec::new(),
         stderr: Vec::new(),
+        untold: 0,
+        traffic: Vec::new(),
         end,
         status: None,
         watched: None,

@@ -140,11 +140,13 @@ impl Tracer {
         } else {
             entry.blocking
         };
+        let mut on = entry.on;
+        on.iter_mut().for_each(|name| self.name_stream(name));
         Sleeper {
             who,
             call: entry.name,
             family: entry.family,
-            on: entry.on,
+            on,
             blocking,
         }
     }
@@ -163,7 +165,7 @@ impl Tracer {
         if self.release_signal(sleepers) {
             return;
         }
-        if self.asked {
+        if self.asked.is_some() {
             return self.answer_quiet(sleepers, channel);
         }
         self.adopt_unborn(None);

@@ -15,7 +15,7 @@ use nix::{
     libc,
     sys::{
         ptrace::{self, Options},
-        resource::{Resource, setrlimit},
+        resource::{Resource, getrlimit, setrlimit},
         signal::{SigSet, SigmaskHow, sigprocmask},
         stat::Mode,
         wait::waitpid,
@@ -168,6 +168,7 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         setrlimit(Resource::RLIMIT_CORE, 1, 1)
             .or_else(|_| setrlimit(Resource::RLIMIT_CORE, 0, 0))
             .map_err(told("setrlimit"))?;
+        limit_descriptors(plan.descriptors).map_err(told("setrlimit"))?;
         default_signals();
         let mut word = [0];
         read(go.as_fd(), &mut word).map_err(told("read"))?;
@@ -189,6 +190,12 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         execve(program, argv, &environment(plan)).map_err(reason)
     });
     error
+}
+
+/// The test has raised its own soft limit, for the peers of servers.
+fn limit_descriptors(soft: u64) -> nix::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard)
 }
 
 /// A fork bomb that no tracer holds back: at some point the kernel does. The limit counts all processes of the user, those

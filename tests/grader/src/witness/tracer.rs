@@ -4,7 +4,9 @@ use super::{arch, blank, channel::Channel, entry::Entry, memory, proc, quiet::Pa
 use crate::{
     calls::{Blocking, Family},
     plan::{Order, Plan},
-    story::{Call, End, Ending, Event, MAIN, Proc, Process, Release, Signal, Sleeper, Story, Wait, What},
+    story::{
+        Call, End, Ending, Event, MAIN, Proc, Process, Release, Signal, Sleeper, Story, Traffic, Wait, What,
+    },
     witness::Answer,
 };
 use nix::{errno::Errno, libc, sys::ptrace, unistd::Pid};
@@ -22,6 +24,10 @@ const EVENTS: usize = 6_000;
 const WORDS: usize = 512 << 10;
 /// That many calls in a row that came back at once with nothing: a program that asks and asks.
 const FRUITLESS: usize = 3_000;
+/// That many times in a row woken, and nothing read, written, accepted or closed.
+const IDLE_WAKES: usize = 1_000;
+/// Calls of a long run that are told; the rest is counted.
+const TOLD: usize = 2_000;
 
 /// A thread under observation.
 pub struct Tracee {
@@ -85,6 +91,8 @@ pub struct Life {
     pub baseline: Option<u64>,
     /// Calls in a row that came back at once with nothing.
     pub fruitless: usize,
+    /// Wake-ups in a row after which nothing was done.
+    idle_wakes: usize,
     /// Job control has stopped it, and all its threads with it.
     stopped: bool,
     /// The signals after whose handler an interrupted call is taken up again (`SA_RESTART`).
@@ -100,8 +108,8 @@ pub struct Tracer {
     pub(super) threads: BTreeMap<i32, Tracee>,
     pub(super) started_at: Instant,
     pub(super) pace: Pace,
-    /// A test waits for [`Answer::Quiet`].
-    pub(super) asked: bool,
+    /// A test waits for an answer to this order.
+    pub(super) asked: Option<Order>,
     /// Set once the run is over for the witness: everything that still lives is killed.
     pub(super) end: Option<End>,
     /// A signal has been held; only its first delivery is.
@@ -117,6 +125,9 @@ pub struct Tracer {
     faults_seen: Vec<usize>,
     /// How `/proc/PID/fd` calls the program's standard output and standard error.
     streams: Vec<String>,
+    /// What sockets are called that listen or were accepted.
+    sockets: BTreeMap<String, String>,
+    accepted: usize,
     failure: OwnedFd,
     executed: bool,
 }
@@ -133,7 +144,7 @@ impl Tracer {
             threads: BTreeMap::new(),
             started_at: Instant::now(),
             pace: Pace::default(),
-            asked: false,
+            asked: None,
             end: None,
             held_signal: false,
             calls_counted: 0,
@@ -141,6 +152,8 @@ impl Tracer {
             unborn: BTreeSet::new(),
             words: 0,
             streams: channel.streams.iter().map(|stream| stream.link.clone()).collect(),
+            sockets: BTreeMap::new(),
+            accepted: 0,
             failure,
             executed: false,
         };
@@ -196,7 +209,7 @@ impl Tracer {
 
     fn obey(&mut self, order: Order, channel: &mut Channel) {
         match order {
-            Order::Quiet => self.asked = true,
+            Order::Quiet | Order::Settle => self.asked = Some(order),
             Order::Finish => self.plan.interactive = false,
             Order::Stop => self.finish(End::Stopped),
             Order::Input(bytes) => channel.send(&bytes),
@@ -240,6 +253,10 @@ impl Tracer {
             return;
         }
         if let What::Calls(call) = &event.what {
+            if self.plan.long && self.story.events.len() >= TOLD {
+                self.story.untold += 1;
+                return;
+            }
             self.words += call.text.len() + call.on.iter().map(String::len).sum::<usize>();
         }
         self.story.events.push(event);
@@ -257,6 +274,7 @@ impl Tracer {
             End::LeftBehind(_) => "it was still there when the run was over",
             End::Hung(_) => "everybody slept, and nothing could wake anybody",
             End::Busy(_) => "it used the processor and never slept",
+            End::Spins(_) => "it was woken again and again, and did nothing about it",
             End::TooMany(_) => "there were too many processes",
             End::TooMuch(_) => "there was too much output",
             End::TimeLimit { .. } => "the time was up",
@@ -381,6 +399,7 @@ impl Tracer {
             undumpable: parent.is_some_and(|parent| self.lives[parent].undumpable),
             baseline: None,
             fruitless: 0,
+            idle_wakes: 0,
             stopped: false,
             restarts: parent.map_or(0, |parent| self.lives[parent].restarts),
             children: 0,
@@ -960,6 +979,12 @@ impl Tracer {
             }
             return;
         }
+        if let Some(result) = result {
+            self.socket_effects(tid, who, &entry, &mut on, result);
+        }
+        if self.count_idle_wakes(who, &entry, result) {
+            return self.finish(End::Spins(sleeper(who, entry, on)));
+        }
         let call = Call {
             name: entry.name,
             family: entry.family,
@@ -983,6 +1008,76 @@ impl Tracer {
         } else if endless || self.lives[who].fruitless >= FRUITLESS {
             self.finish(End::Busy(who));
         }
+    }
+
+    /// What happened to a socket: it listens, it was accepted, bytes went over it.
+    fn socket_effects(&mut self, tid: i32, who: Proc, entry: &Entry, on: &mut Vec<String>, result: i64) {
+        match entry.family {
+            _ if entry.name == "listen" && result == 0 => {
+                if let Some(link) = entry.on.first() {
+                    self.sockets.insert(link.clone(), "listener".to_owned());
+                    *on = vec!["listener".to_owned()];
+                }
+            }
+            Family::Accept if result >= 0 => {
+                self.accepted += 1;
+                let name = format!("connection {}", self.accepted);
+                on.push(name.clone());
+                // Named at once: its number may have been that of one before.
+                if let Some(link) = proc::descriptor(tid, result as i32) {
+                    self.sockets.insert(link, name);
+                }
+            }
+            _ if entry.name == "socket" && result >= 0 => {
+                if let Some(link) = proc::descriptor(tid, result as i32) {
+                    self.sockets.remove(&link); // a number that has been used before
+                }
+            }
+            Family::Read if result > 0 => self.count_traffic(who, on, result as u64, 0),
+            Family::Write if result > 0 => self.count_traffic(who, on, 0, result as u64),
+            _ => {}
+        }
+    }
+
+    fn count_traffic(&mut self, who: Proc, on: &[String], read: u64, written: u64) {
+        let is_socket = |on: &&String| on.starts_with("connection ") || on.starts_with("socket:");
+        let Some(on) = on.first().filter(is_socket) else {
+            return;
+        };
+        let all = &mut self.story.traffic;
+        let at = all
+            .iter()
+            .rposition(|traffic| traffic.who == who && traffic.on == *on);
+        let at = at.unwrap_or_else(|| {
+            all.push(Traffic {
+                who,
+                on: on.clone(),
+                read: 0,
+                written: 0,
+                most_owed: 0,
+            });
+            all.len() - 1
+        });
+        let traffic = &mut all[at];
+        traffic.read += read;
+        traffic.written += written;
+        traffic.most_owed = traffic
+            .most_owed
+            .max(traffic.read.saturating_sub(traffic.written));
+    }
+
+    /// Counts the times that somebody was woken to do something and did not; `true` when these were too many.
+    fn count_idle_wakes(&mut self, who: Proc, entry: &Entry, result: Option<i64>) -> bool {
+        let result = result.unwrap_or(-1);
+        let life = &mut self.lives[who];
+        match entry.family {
+            Family::Poll if result > 0 => life.idle_wakes += 1,
+            Family::Read | Family::Write | Family::Connect if result > 0 => life.idle_wakes = 0,
+            Family::Accept | Family::Wait | Family::Fork if result >= 0 => life.idle_wakes = 0,
+            _ if entry.name == "close" && result == 0 => life.idle_wakes = 0,
+            _ => {}
+        }
+        life.idle_wakes >= IDLE_WAKES
     }
 
     /// What the witness has to know later.
@@ -1099,11 +1194,14 @@ impl Tracer {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    fn name_stream(&self, link: &mut String) {
+    pub(super) fn name_stream(&self, link: &mut String) {
         for (stream, name) in self.streams.iter().zip(["stdout", "stderr"]) {
             if link == stream {
                 name.clone_into(link);
             }
+        }
+        if let Some(name) = self.sockets.get(link) {
+            name.clone_into(link);
         }
     }
 
@@ -1148,7 +1246,9 @@ impl Tracer {
     }
 
     pub(super) fn answer_quiet(&mut self, sleepers: &[Sleeper], channel: &Channel) {
-        self.asked = false;
+        if let Some(Order::Settle) = self.asked.take() {
+            return channel.answer(&Answer::Settled);
+        }
         self.fill(channel);
         let mut story = self.story.clone();
         story.asleep = sleepers.to_vec();
@@ -1205,6 +1305,17 @@ fn disposition(tid: i32, address: u64) -> &'static str {
         Some(handler) if handler == libc::SIG_DFL as u64 => "default",
         Some(handler) if handler == libc::SIG_IGN as u64 => "ignored",
         _ => "handled",
+    }
+}
+
+/// Who would sleep in this call.
+fn sleeper(who: Proc, entry: Entry, on: Vec<String>) -> Sleeper {
+    Sleeper {
+        who,
+        call: entry.name,
+        family: entry.family,
+        on,
+        blocking: entry.blocking,
     }
 }
 

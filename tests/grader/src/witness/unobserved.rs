@@ -27,7 +27,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         born: 0,
     });
     go_first();
-    let (started_at, mut main_ended, mut asked) = (Instant::now(), None, false);
+    let (started_at, mut main_ended, mut asked) = (Instant::now(), None, None);
     loop {
         let woken = channel.wait(LOOK)?;
         let nobody_left = reap(program, &mut story, &mut main_ended);
@@ -36,7 +36,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         }
         for order in woken.orders {
             match order {
-                Order::Quiet => asked = true,
+                Order::Quiet | Order::Settle => asked = Some(order),
                 Order::Finish => plan.interactive = false,
                 Order::Input(bytes) => channel.send(&bytes),
                 Order::Close => channel.close_input(),
@@ -55,10 +55,12 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         if woken.abandoned {
             return Ok(kill_all(told(story, channel), End::Stopped));
         }
-        if asked && all_asleep(story.witness) {
-            asked = false;
-            let so_far = told(story.clone(), channel);
-            channel.answer(&Answer::Quiet(so_far));
+        if asked.is_some() && all_asleep(story.witness) {
+            let answer = match asked.take() {
+                Some(Order::Quiet) => Answer::Quiet(told(story.clone(), channel)),
+                _ => Answer::Settled,
+            };
+            channel.answer(&answer);
         }
         let alive = proc::descendants(story.witness).len();
         let too_much = channel.streams.iter().find(|stream| stream.overflows());

@@ -1,0 +1,120 @@
+//! A peer of the program under judgement: the check's own end of a stream socket. It never blocks.
+
+use nix::{
+    errno::Errno,
+    sys::socket::{MsgFlags, Shutdown, recv, send, setsockopt, shutdown, sockopt},
+};
+use std::{
+    io,
+    net::{SocketAddr, TcpStream},
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+/// How the other side ended the conversation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PeerEnd {
+    /// In order: after what it had sent came the end.
+    Finished,
+    /// With a reset: the connection is gone, and what was under way with it.
+    Reset,
+}
+
+/// One connection, from the check's side.
+pub struct Peer {
+    socket: OwnedFd,
+    address: SocketAddr,
+    unsent: Vec<u8>,
+    /// What came and was not taken yet.
+    pub received: Vec<u8>,
+    /// The other side's end, once it was seen.
+    pub end: Option<PeerEnd>,
+}
+
+impl Peer {
+    /// Connects to a server that listens.
+    ///
+    /// # Errors
+    /// As connect(2).
+    pub(crate) fn connect(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to)?;
+        stream.set_nodelay(true)?; // each piece goes on its way at once
+        Ok(Self {
+            address: stream.local_addr()?,
+            socket: stream.into(),
+            unsent: Vec::new(),
+            received: Vec::new(),
+            end: None,
+        })
+    }
+
+    /// Its own address: the PEER of the server's lines.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends these bytes, now or as soon as there is room for them.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.unsent.extend_from_slice(bytes);
+        self.push();
+    }
+
+    /// Sends of these bytes as many as there is room for; answers how many.
+    pub fn offer(&mut self, bytes: &[u8]) -> usize {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        match send(self.socket.as_raw_fd(), bytes, flags) {
+            Ok(sent) => sent,
+            Err(Errno::EAGAIN) => 0,
+            Err(_) => {
+                self.end.get_or_insert(PeerEnd::Reset);
+                0
+            }
+        }
+    }
+
+    /// No more will be sent: the other side reads the end of input.
+    pub fn finish(&mut self) {
+        // One that has been reset meanwhile has nothing left to shut down.
+        let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Write);
+    }
+
+    /// Goes away without a word: the other side gets `ECONNRESET` (`socket(7)`, `SO_LINGER` with a time of 0).
+    pub fn reset(self) {
+        let at_once = nix::libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        let _ = setsockopt(&self.socket, sockopt::Linger, &at_once);
+    }
+
+    /// Sends what waits and reads what came; `true` when there was something.
+    pub fn exchange(&mut self) -> bool {
+        let pushed = self.push();
+        self.pull() || pushed
+    }
+
+    fn push(&mut self) -> bool {
+        if self.unsent.is_empty() {
+            return false;
+        }
+        let unsent = std::mem::take(&mut self.unsent);
+        let sent = self.offer(&unsent);
+        self.unsent = unsent;
+        self.unsent.drain(..sent);
+        sent > 0
+    }
+
+    /// Reads what came, 64 KiB at most; `true` when there was something.
+    pub fn pull(&mut self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        let mut buffer = [0; 64 << 10];
+        match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => self.end = Some(PeerEnd::Finished),
+            Ok(n) => self.received.extend_from_slice(&buffer[..n]),
+            Err(Errno::EAGAIN) => return false,
+            Err(_) => self.end = Some(PeerEnd::Reset),
+        }
+        true
+    }
+}

@@ -1,0 +1,387 @@
+//! A server under judgement: started, and given something to do whenever it sleeps.
+//!
+//! Stimuli go to a server that sleeps, and outcomes are judged when it sleeps again. "Nothing came back" is said only when
+//! the server sleeps *and* nothing is under way between the two ends of a connection, which the kernel's table of
+//! connections tells (`proc_pid_net(5)`). So no outcome depends on who was faster.
+
+use crate::{
+    peer::{Peer, PeerEnd},
+    run::{Run, Running, Told},
+    story::{MAIN, Sleeper, Story},
+    tell::called,
+    verdict::{Refusal, Verdict},
+};
+use nix::sys::signal::Signal;
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, SocketAddr},
+    slice,
+    time::Duration,
+};
+
+/// What came of one turn of a check with its peers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// What was waited for has come about.
+    Done,
+    /// Bytes moved: another turn may move more.
+    Moved,
+    /// Nothing moved.
+    Stuck,
+}
+
+/// A server that runs. When it is dropped, the run ends.
+pub struct Server {
+    running: Running,
+    address: SocketAddr,
+}
+
+impl Run {
+    /// Starts a server and waits until it sleeps. What it has printed must be `listening on ADDR`.
+    ///
+    /// # Errors
+    /// A refusal; [`Refusal::Broken`] when there was no witness to be had.
+    pub fn serve(self) -> Verdict<Server> {
+        let mut running = self.long().seconds(120).start()?;
+        let story = running.until_quiet()?;
+        let stdout = story.stdout();
+        let address = stdout
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.strip_suffix('\n'));
+        match address.and_then(|address| address.parse().ok()) {
+            Some(address) if running.settle()? => Ok(Server { running, address }),
+            _ => {
+                story.expect_over()?;
+                let why = "Only when the server says so can anybody know that it listens, and on which port.";
+                let printed = format!("standard output was {stdout:?}{}", story.said());
+                Err(story.refusal(None, "the first line is \"listening on ADDR\"", printed, why))
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A new peer, connected; the server may not have accepted it yet.
+    ///
+    /// # Errors
+    /// A refusal when nobody listens any more.
+    pub fn connect(&mut self) -> Verdict<Peer> {
+        match Peer::connect(self.address) {
+            Ok(peer) => Ok(peer),
+            Err(error) => {
+                self.settle()?;
+                let happened = format!("connect to {} failed: {error}", self.address);
+                Err(self.refuse(
+                    "the server takes connections",
+                    happened,
+                    "It was the one thing that it was started for.",
+                ))
+            }
+        }
+    }
+
+    /// As many new peers; the server has seen all of them.
+    ///
+    /// # Errors
+    /// As [`Server::connect`] and [`Server::settle`].
+    pub fn connect_many(&mut self, count: usize) -> Verdict<Vec<Peer>> {
+        let peers = (0..count).map(|_| self.connect()).collect::<Verdict<Vec<_>>>()?;
+        self.settle()?;
+        Ok(peers)
+    }
+
+    /// Waits until the server sleeps.
+    ///
+    /// # Errors
+    /// A refusal when it has ended, or goes round in circles.
+    pub fn settle(&mut self) -> Verdict {
+        if self.running.settle()? {
+            return Ok(());
+        }
+        let story = self.running.until_quiet()?;
+        story.expect_over()?;
+        let happened = format!("it {}{}", story.ending(), story.said());
+        let why = "Whatever one client does, the others have done nothing to deserve the end of the server.";
+        let at = story.end_of(MAIN).map(|(at, _)| at);
+        Err(story.refusal(at, "the server serves until SIGINT or SIGTERM", happened, why))
+    }
+
+    /// The story so far, when the server sleeps.
+    ///
+    /// # Errors
+    /// As [`Server::settle`].
+    pub fn story(&mut self) -> Verdict<Story> {
+        self.settle()?;
+        self.running.until_quiet()
+    }
+
+    /// In what its only process and thread sleeps.
+    ///
+    /// # Errors
+    /// As [`Server::settle`]; a refusal when there are several, or none; not checked where nothing can be observed.
+    pub fn sleeper(&mut self) -> Verdict<Sleeper> {
+        let story = self.story()?;
+        story.observed()?;
+        match &story.asleep[..] {
+            [sleeper] => Ok(sleeper.clone()),
+            all => {
+                let expected = "one process with one thread serves everybody, and sleeps";
+                let names: Vec<&str> = all.iter().map(|sleeper| story.name(sleeper.who)).collect();
+                let happened = format!("there were {} that slept: {}", all.len(), names.join(", "));
+                let why = "A thread or a process for each client costs its own stack and its own switches, and they must share what they know.";
+                Err(story.refusal(None, expected, happened, why))
+            }
+        }
+    }
+
+    /// It sleeps in one of these calls, and nothing but an event or a signal will wake it.
+    ///
+    /// # Errors
+    /// A refusal; as [`Server::sleeper`].
+    pub fn expect_asleep_in(&mut self, calls: &[&str]) -> Verdict {
+        let sleeper = self.sleeper()?;
+        let (expected, is_it) = (calls[0], calls.contains(&sleeper.call.as_str()));
+        let until = sleeper.blocking == crate::Blocking::Until;
+        if is_it && until {
+            return Ok(());
+        }
+        let happened = match is_it {
+            true => format!(
+                "it sleeps in {} with a timeout, and wakes for nothing again and again",
+                sleeper.call
+            ),
+            false => format!("it sleeps in {}", called(&sleeper.call)),
+        };
+        let why = "With nothing to do a server costs nothing: it sleeps in the one call that tells it of all its clients.";
+        Err(self.refuse(
+            format!("an idle server sleeps in {expected}, without a timeout"),
+            happened,
+            why,
+        ))
+    }
+
+    /// Takes turns, and lets the server run between them, until `turn` is done; `false` when nothing moves any more: the
+    /// server sleeps, and nothing is under way between it and `peers`, which are addresses of [`Peer`]s.
+    ///
+    /// # Errors
+    /// As [`Server::settle`].
+    pub fn drive(&mut self, peers: &[SocketAddr], mut turn: impl FnMut() -> Turn) -> Verdict<bool> {
+        loop {
+            match turn() {
+                Turn::Done => return Ok(true),
+                Turn::Moved => continue,
+                Turn::Stuck => {}
+            }
+            self.settle()?;
+            match turn() {
+                Turn::Done => return Ok(true),
+                Turn::Moved => {}
+                // The kernel's business, which no call waits for. How often one looks changes nothing in what is found.
+                Turn::Stuck if under_way(self.address, peers) => std::thread::sleep(Duration::from_millis(1)),
+                Turn::Stuck => return Ok(false),
+            }
+        }
+    }
+
+    /// Lets everything come about that these peers have begun: all that was sent and can be taken, all that comes back.
+    ///
+    /// # Errors
+    /// As [`Server::settle`].
+    pub fn exchange(&mut self, peers: &mut [Peer]) -> Verdict {
+        let addresses: Vec<SocketAddr> = peers.iter().map(Peer::address).collect();
+        self.drive(&addresses, || {
+            let moved = peers
+                .iter_mut()
+                .filter_map(|peer| peer.exchange().then_some(()))
+                .count();
+            if moved > 0 { Turn::Moved } else { Turn::Stuck }
+        })?;
+        Ok(())
+    }
+
+    /// This peer has got exactly these bytes, and they are taken out of what it received. `case` says when, in words.
+    ///
+    /// # Errors
+    /// A refusal; as [`Server::settle`].
+    pub fn expect(&mut self, peer: &mut Peer, bytes: &[u8], case: &str) -> Verdict {
+        let address = [peer.address()];
+        self.drive(&address, || {
+            if peer.received.len() >= bytes.len() {
+                Turn::Done
+            } else if peer.exchange() {
+                Turn::Moved
+            } else {
+                Turn::Stuck
+            }
+        })?;
+        let got = std::mem::take(&mut peer.received);
+        if got == bytes {
+            return Ok(());
+        }
+        let happened = match peer.end {
+            _ if got.len() > bytes.len() => format!("{} bytes came back", got.len()),
+            _ if got.len() == bytes.len() => "other bytes came back".to_owned(),
+            Some(PeerEnd::Reset) => format!("{} bytes came back, and then a reset", got.len()),
+            Some(PeerEnd::Finished) => format!("{} bytes came back, and then the end", got.len()),
+            None => format!("{} bytes came back, and the server sleeps", got.len()),
+        };
+        let why = "Everything that arrives is sent back, every byte of it and in its order, however it comes in pieces.";
+        Err(self.missed(
+            format!("{case}: {} bytes come back, as they were sent", bytes.len()),
+            happened,
+            why,
+        ))
+    }
+
+    /// The server has closed this peer's connection in order, and nothing more came before that.
+    ///
+    /// # Errors
+    /// A refusal; as [`Server::settle`].
+    pub fn expect_closed(&mut self, peer: &mut Peer, case: &str) -> Verdict {
+        self.exchange(slice::from_mut(peer))?;
+        let happened = match (peer.received.len(), peer.end) {
+            (0, Some(PeerEnd::Finished)) => return Ok(()),
+            (0, None) => "the connection is still open, and the server sleeps".to_owned(),
+            (_, Some(PeerEnd::Reset)) => "it was reset".to_owned(),
+            (n, _) => format!("{n} more bytes came"),
+        };
+        let why = "Who has said that nothing more will come waits for the rest of the answer, and then for the end.";
+        Err(self.missed(format!("{case}: the server closes the connection"), happened, why))
+    }
+
+    /// This peer's connection is open, and nothing has come over it that was not taken.
+    ///
+    /// # Errors
+    /// A refusal; as [`Server::settle`].
+    pub fn expect_open(&mut self, peer: &mut Peer, case: &str) -> Verdict {
+        self.exchange(slice::from_mut(peer))?;
+        let happened = match (peer.received.len(), peer.end) {
+            (0, None) => return Ok(()),
+            (0, Some(PeerEnd::Finished)) => "the server closed it".to_owned(),
+            (0, Some(PeerEnd::Reset)) => "the server reset it".to_owned(),
+            (n, _) => format!("{n} bytes came"),
+        };
+        let why = "A client that has not said that it is done is served until it does.";
+        Err(self.missed(format!("{case}: the connection stays open"), happened, why))
+    }
+
+    /// A refusal with the story so far; "not checked" where nothing could be observed, since what is missing may be under
+    /// way there.
+    pub fn missed(
+        &mut self,
+        expected: impl Into<String>,
+        happened: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Refusal {
+        match self.story().and_then(|story| story.observed()) {
+            Ok(()) => self.refuse(expected, happened, why),
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// A refusal with the story so far.
+    pub fn refuse(
+        &mut self,
+        expected: impl Into<String>,
+        happened: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Refusal {
+        match self.story() {
+            Ok(story) => story.refusal(None, expected, happened, why),
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Ends it with this signal: it says `bye` and exits with 0.
+    ///
+    /// # Errors
+    /// A refusal; as [`Run::run`].
+    pub fn stop(mut self, signal: Signal) -> Verdict<Told> {
+        self.settle()?;
+        self.running.signal("main", signal)?;
+        let told = self.running.finish()?;
+        told.expect_exit(0)?;
+        let stdout = told.stdout();
+        let happened = format!(
+            "the last line was {:?}",
+            stdout.lines().next_back().unwrap_or_default()
+        );
+        let why = "SIGINT is the Ctrl-C of who started it, SIGTERM the wish of the system: a server takes its leave and goes.";
+        told.demand(
+            stdout.ends_with("\nbye\n"),
+            None,
+            format!("at {signal} the server prints \"bye\""),
+            happened,
+            why,
+        )?;
+        Ok(told)
+    }
+}
+
+/// One end of a connection, as the kernel's table shows it: bytes not yet acknowledged by the other side, and bytes that
+/// its owner has not read.
+#[derive(Clone, Copy)]
+struct End {
+    unacknowledged: u64,
+    unread: u64,
+}
+
+/// Something that has been sent has not arrived, though there is room for it: data, the end, or a reset.
+fn under_way(server: SocketAddr, peers: &[SocketAddr]) -> bool {
+    let table = table(server.ip());
+    peers.iter().any(|&peer| {
+        let (client, server) = (table.get(&(peer, server)), table.get(&(server, peer)));
+        match (client, server) {
+            (None, _) => false,
+            (Some(_), None) => true, // the server's end is gone; the news of it is on the way
+            (Some(client), Some(server)) => {
+                client.unacknowledged > 0 && server.unread == 0
+                    || server.unacknowledged > 0 && client.unread == 0
+            }
+        }
+    })
+}
+
+/// All TCP connections of this network namespace: local and remote address, and the queues (`proc_pid_net(5)`).
+fn table(ip: IpAddr) -> BTreeMap<(SocketAddr, SocketAddr), End> {
+    let file = if ip.is_ipv4() {
+        "/proc/net/tcp"
+    } else {
+        "/proc/net/tcp6"
+    };
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines().skip(1).filter_map(row).collect()
+}
+
+fn row(line: &str) -> Option<((SocketAddr, SocketAddr), End)> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, remote) = (socket_address(fields.next()?)?, socket_address(fields.next()?)?);
+    let (unacknowledged, unread) = fields.nth(1)?.split_once(':')?;
+    let hex = |text| u64::from_str_radix(text, 16).ok();
+    let end = End {
+        unacknowledged: hex(unacknowledged)?,
+        unread: hex(unread)?,
+    };
+    Some(((local, remote), end))
+}
+
+/// `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let word = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok();
+    let ip: IpAddr = match address.len() {
+        8 => word(0)?.to_ne_bytes().into(),
+        _ => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?].map(u32::to_ne_bytes);
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            bytes.into()
+        }
+    };
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
+}
