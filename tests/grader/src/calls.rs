@@ -66,7 +66,7 @@ const TABLE: &[(libc::c_long, &str, Family)] = families! {
     Bind: SYS_bind;
     Lock: SYS_flock;
     Other: SYS_openat SYS_openat2 SYS_close SYS_dup SYS_dup3 SYS_fcntl SYS_pipe2 SYS_socket SYS_socketpair SYS_listen
-        SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_ftruncate SYS_setsockopt SYS_kill SYS_tkill SYS_tgkill
+        SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_truncate SYS_ftruncate SYS_setsockopt SYS_kill SYS_tkill SYS_tgkill
         SYS_pidfd_open SYS_pidfd_send_signal SYS_rt_sigaction SYS_rt_sigreturn SYS_signalfd4 SYS_setitimer
         SYS_timer_settime SYS_timerfd_settime SYS_prctl SYS_setsid SYS_chdir SYS_getppid SYS_sched_yield
         SYS_epoll_create1 SYS_epoll_ctl SYS_newfstatat SYS_faccessat SYS_faccessat2 SYS_statx SYS_restart_syscall;

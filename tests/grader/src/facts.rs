@@ -1,9 +1,11 @@
 //! Facts about a run: questions that a story answers, without an opinion.
 
 use crate::{
-    calls::Family,
+    calls::{Blocking, Family},
     story::{Call, Ending, Event, MAIN, Proc, Process, Release, Signal, Sleeper, Story, Wait, What},
 };
+use nix::errno::Errno;
+use std::ops::Range;
 
 impl Story {
     /// The process's name.
@@ -124,6 +126,22 @@ impl Story {
             .filter_map(|(at, call)| Some((at, call, call.wait.as_ref()?)))
     }
 
+    /// The sleeps for a length of time that a process slept out between two events, with their indices. `None` where the
+    /// lengths do not tell how long it slept: it slept until a moment, or on a timer, or has several threads.
+    pub fn naps(&self, who: Proc, between: Range<usize>) -> Option<Vec<(usize, &Call)>> {
+        const TIMERS: [&str; 4] = ["alarm", "setitimer", "timer_settime", "timerfd_settime"];
+        let sets_a_timer = self
+            .calls(who)
+            .any(|(_, call)| TIMERS.contains(&call.name.as_str()));
+        let has_threads = self.position(who, |what| matches!(what, What::Spawns)).is_some();
+        let calls = self.calls(who).filter(|(at, _)| between.contains(at));
+        let sleeps: Vec<(usize, &Call)> = calls.filter(|(_, call)| call.may_end_by_time()).collect();
+        let untold = sleeps.iter().any(|(_, call)| call.nanoseconds.is_none());
+        let slept_out =
+            |(_, call): &(usize, &Call)| [0, -(Errno::EAGAIN as i64)].contains(&call.result.unwrap_or(-1));
+        (!sets_a_timer && !has_threads && !untold).then(|| sleeps.into_iter().filter(slept_out).collect())
+    }
+
     /// The signals that a process got.
     pub fn signals(&self, who: Proc) -> impl DoubleEndedIterator<Item = (usize, &Signal)> {
         self.events_of(who).filter_map(|(at, what)| match what {
@@ -227,5 +245,12 @@ impl Story {
             }
         }
         named
+    }
+}
+
+impl Call {
+    /// It sleeps for a time, or until a signal comes, which may be that of a timer.
+    fn may_end_by_time(&self) -> bool {
+        self.blocking == Blocking::Timed || self.family == Family::SignalWait
     }
 }

@@ -97,11 +97,14 @@ pub struct Call {
     /// The first six arguments, as the kernel got them.
     pub args: Vec<u64>,
     /// What the first descriptor (or each polled one, the first 32) is: `stdout`, `pipe:[7]`, `anon_inode:[pidfd]`, a path;
-    /// `listener` and `connection 2` for sockets that listen or were accepted. For a call that takes a path: the path. Empty
-    /// where there is nothing to say.
+    /// `listener` and `connection 2` for sockets that listen or were accepted. For a call that takes a path: the path, or both.
+    /// Empty where there is nothing to say.
     pub on: Vec<String>,
     /// How long it may sleep.
     pub blocking: Blocking,
+    /// For how many nanoseconds at most it asks to sleep. `None`: without an end, until a moment of some clock
+    /// (`TIMER_ABSTIME`), or it is no call that sleeps for a time.
+    pub nanoseconds: Option<u64>,
     /// How many events there were when the call was entered.
     pub since: usize,
     /// The result, or a negative errno; `None`: it never came back.

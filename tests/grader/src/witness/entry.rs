@@ -18,6 +18,8 @@ pub struct Entry {
     pub family: Family,
     /// How long it may sleep.
     pub blocking: Blocking,
+    /// For how long it asks to sleep; see [`crate::Call::nanoseconds`].
+    pub nanoseconds: Option<u64>,
     /// What it is about; see [`crate::Call::on`].
     pub on: Vec<String>,
     /// How many events there were when it was entered.
@@ -40,6 +42,7 @@ impl Entry {
             name,
             family,
             blocking: Blocking::Never,
+            nanoseconds: None,
             on: Vec::new(),
             since,
             thread: false,
@@ -51,6 +54,7 @@ impl Entry {
         }
         entry.thread = family == Family::Fork && entry.clone_flags(tid) & libc::CLONE_THREAD as u64 != 0;
         entry.on = entry.subject(tid);
+        entry.nanoseconds = entry.length(tid);
         entry.blocking = entry.patience(tid);
         entry
     }
@@ -64,30 +68,38 @@ impl Entry {
     }
 
     fn patience(&self, tid: i32) -> Blocking {
-        let [_, second, third, fourth, fifth, _] = self.args;
+        let [_, second, third, fourth, ..] = self.args;
         let unless = |flag: bool| if flag { Blocking::Never } else { Blocking::Until };
         match self.family {
             Family::Wait if self.name == "wait4" => unless(third as i32 & libc::WNOHANG != 0),
             Family::Wait => unless(fourth as i32 & libc::WNOHANG != 0),
             Family::Sleep => Blocking::Timed,
-            Family::SignalWait if self.name == "rt_sigtimedwait" => timeout(tid, third),
-            Family::SignalWait => Blocking::Until,
-            Family::Poll => match self.name.as_str() {
-                "poll" => milliseconds(third),
-                "ppoll" => timeout(tid, third),
-                "select" | "pselect6" => timeout(tid, fifth),
-                "epoll_pwait2" => timeout(tid, fourth),
-                _ => milliseconds(fourth),
-            },
+            Family::SignalWait | Family::Poll => at_most(self.nanoseconds),
             Family::Read | Family::Write | Family::Accept | Family::Connect => unless(!self.may_wait(tid)),
             Family::Lock if self.name == "flock" => unless(second as i32 & libc::LOCK_NB != 0),
             Family::Lock => Blocking::Until,
             Family::Fork => {
                 unless(self.clone_flags(tid) & libc::CLONE_VFORK as u64 == 0 && self.name != "vfork")
             }
-            Family::Other if self.name == "futex" => timeout(tid, fourth),
+            Family::Other if self.name == "futex" => at_most(timespec(tid, fourth)),
             Family::Other if self.name == "restart_syscall" => Blocking::Timed,
             Family::Exec | Family::Bind | Family::Other => Blocking::Never,
+        }
+    }
+
+    fn length(&self, tid: i32) -> Option<u64> {
+        let [first, second, third, fourth, fifth, _] = self.args;
+        let until_a_moment = second as i32 & libc::TIMER_ABSTIME != 0;
+        match self.name.as_str() {
+            "nanosleep" => timespec(tid, first),
+            "clock_nanosleep" if until_a_moment => None, // what is left of it depends on how fast the machine is
+            "clock_nanosleep" | "rt_sigtimedwait" | "ppoll" => timespec(tid, third),
+            "epoll_pwait2" => timespec(tid, fourth),
+            "pselect6" => timespec(tid, fifth),
+            "select" => timeval(tid, fifth),
+            "poll" => milliseconds(third),
+            "epoll_wait" | "epoll_pwait" => milliseconds(fourth),
+            _ => None,
         }
     }
 
@@ -107,9 +119,14 @@ impl Entry {
     fn subject(&self, tid: i32) -> Vec<String> {
         let [first, second, third, ..] = self.args;
         let descriptors: Vec<RawFd> = match self.name.as_str() {
-            "execve" | "open" | "creat" | "unlink" | "rename" | "link" | "stat" | "lstat" | "access"
-            | "chdir" => {
+            "execve" | "open" | "creat" | "unlink" | "truncate" | "stat" | "lstat" | "access" | "chdir" => {
                 return vec![memory::string(tid, first)];
+            }
+            "rename" | "link" => {
+                return vec![memory::string(tid, first), memory::string(tid, second)];
+            }
+            "renameat" | "renameat2" | "linkat" => {
+                return vec![memory::string(tid, second), memory::string(tid, self.args[3])];
             }
             "openat" | "openat2" | "unlinkat" | "newfstatat" | "faccessat" | "faccessat2" | "statx"
             | "execveat" => {
@@ -203,23 +220,37 @@ fn selected(tid: i32, count: u64, sets: [u64; 3]) -> Vec<RawFd> {
     fds.take(TOLD).map(|fd| fd as RawFd).collect()
 }
 
-fn milliseconds(arg: u64) -> Blocking {
-    match arg as i32 {
-        0 => Blocking::Never,
-        ms if ms < 0 => Blocking::Until,
-        _ => Blocking::Timed,
+/// The patience of a call that sleeps for so long at most, or without an end.
+fn at_most(nanoseconds: Option<u64>) -> Blocking {
+    match nanoseconds {
+        None => Blocking::Until,
+        Some(0) => Blocking::Never,
+        Some(_) => Blocking::Timed,
     }
 }
 
-/// A `timespec` or `timeval` behind a pointer that may be null: two 64-bit words.
-fn timeout(tid: i32, address: u64) -> Blocking {
-    if address == 0 {
-        return Blocking::Until;
-    }
+/// A number of milliseconds; a negative one stands for no end.
+fn milliseconds(arg: u64) -> Option<u64> {
+    u64::try_from(arg as i32).ok().map(|ms| ms * 1_000_000)
+}
+
+/// A `timespec` behind a pointer that may be null.
+fn timespec(tid: i32, address: u64) -> Option<u64> {
+    length(tid, address, 1)
+}
+
+/// A `timeval` behind a pointer that may be null.
+fn timeval(tid: i32, address: u64) -> Option<u64> {
+    length(tid, address, 1_000)
+}
+
+/// Two 64-bit words, seconds and units of so many nanoseconds; null stands for no end.
+fn length(tid: i32, address: u64, unit: u64) -> Option<u64> {
     let word = |i| memory::double_word(tid, address, i).unwrap_or(1);
-    if word(0) == 0 && word(1) == 0 {
-        Blocking::Never
-    } else {
-        Blocking::Timed
-    }
+    let length = || {
+        word(0)
+            .saturating_mul(1_000_000_000)
+            .saturating_add(word(1).saturating_mul(unit))
+    };
+    (address != 0).then(length)
 }

@@ -938,6 +938,7 @@ impl Tracer {
             args: entry.args.to_vec(),
             on,
             blocking: entry.blocking,
+            nanoseconds: entry.nanoseconds,
             since: entry.since,
             result: None,
             wait: None,
@@ -991,6 +992,7 @@ impl Tracer {
             args: entry.args.to_vec(),
             on,
             blocking: entry.blocking,
+            nanoseconds: entry.nanoseconds,
             since: entry.since,
             result,
             wait,
@@ -1323,8 +1325,9 @@ fn sleeper(who: Proc, entry: Entry, on: Vec<String>) -> Sleeper {
 fn same_again(last: &Call, new: &Call) -> bool {
     let tells_nothing = new.text.is_empty() && new.wait.as_ref().is_none_or(|wait| wait.child.is_none());
     tells_nothing
-        && (&last.name, last.result, &last.on, last.blocking)
-            == (&new.name, new.result, &new.on, new.blocking)
+        && (&last.name, last.result, &last.on, last.nanoseconds)
+            == (&new.name, new.result, &new.on, new.nanoseconds)
+        && last.blocking == new.blocking
         && last.args == new.args
 }
 
