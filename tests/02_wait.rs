@@ -6,7 +6,7 @@
 
 use grader::{Blocking, Call, Ending, Errno, Family, Lab, MAIN, Proc, Run, Story, Told, Verdict, Wait};
 use grader::{checks, lab, libc};
-use std::{path::Path, process::ExitCode, thread};
+use std::{ops::Range, path::Path, process::ExitCode, thread};
 
 const LAB: Lab = lab!();
 
@@ -154,6 +154,7 @@ fn step_2_order() -> Verdict {
         .to_vec();
     each(runs, |story| {
         order(story, [1, 2, 3])?;
+        three_lengths(story)?;
         if story.given.ends_with("c3, c2, c1") {
             LAB.snapshot_with_output("order", story);
         }
@@ -247,6 +248,7 @@ fn step_3_first() -> Verdict {
     each(runs, |story| {
         let order = orders.next().copied().unwrap_or_default();
         first(story, order, [1, 2, 3])?;
+        three_lengths(story)?;
         if order == ORDERS[0] {
             LAB.snapshot_with_output("first", story);
         }
@@ -321,7 +323,17 @@ fn first(story: &Told, order: [&str; 3], codes: [i32; 3]) -> Verdict {
 // parent could do something else; here it sleeps for a while, in the kernel, and takes no processor time.
 
 fn step_4_nohang() -> Verdict {
-    nohang(&LAB.command(&["nohang"]).hold_exits().run()?, 7)
+    let story = LAB.command(&["nohang"]).hold_exits().run()?;
+    nohang(&story, 7)?;
+    let why = "What ends at once leaves nothing to look for, and a parent that looks once would pass.";
+    let expected = "c1 works for 500 ms, that is, it sleeps for so long";
+    sleeps_for(&story, C1, 0..usize::MAX, 500, expected, why)?;
+    let why = "A look too early finds nothing and costs a wake-up; one too late leaves a zombie meanwhile.";
+    let looks: Vec<usize> = looks(&story).map(|(at, _)| at).collect();
+    let expected = "between two looks main sleeps for 100 ms";
+    looks
+        .windows(2)
+        .try_for_each(|two| sleeps_for(&story, MAIN, two[0]..two[1], 100, expected, why))
 }
 
 fn step_4_nohang_with_another_code() -> Verdict {
@@ -1037,6 +1049,47 @@ fn naps(story: &Story, child: Proc) -> Verdict {
         "it ended at once",
         "The children take different times, so that the order of their ends is not the order of their births.",
     )
+}
+
+/// The children sleep for 300, 100 and 200 ms.
+fn three_lengths(story: &Story) -> Verdict {
+    let why = "Only if each sleeps as long as the step says do they end in another order than that of their births.";
+    for (child, millis) in (1..).zip([300, 100, 200]) {
+        let expected = format!("{} sleeps for {millis} ms", story.name(child));
+        sleeps_for(story, child, 0..usize::MAX, millis, &expected, why)?;
+    }
+    Ok(())
+}
+
+/// For so long it asked the kernel to let it sleep, in one piece or in several. What a clock would say plays no part.
+fn sleeps_for(
+    story: &Story,
+    who: Proc,
+    between: Range<usize>,
+    millis: u64,
+    expected: &str,
+    why: &str,
+) -> Verdict {
+    const MILLISECOND: u64 = 1_000_000;
+    let naps = story.naps(who, between).unwrap_or_default();
+    let length = |call: &Call| call.nanoseconds.unwrap_or(0);
+    let pieces: u64 = naps.iter().map(|(_, call)| call.times as u64).sum();
+    let total: u64 = naps
+        .iter()
+        .map(|(_, call)| length(call) * call.times as u64)
+        .sum();
+    // No whole number of milliseconds: the rest up to a moment, which is the shorter the slower the machine is. Calls that
+    // know only whole ones may be given such a rest, rounded up.
+    let is_rest = |call: &Call| {
+        matches!(call.name.as_str(), "poll" | "epoll_wait" | "epoll_pwait") || length(call) % MILLISECOND != 0
+    };
+    let fits = if naps.iter().any(|(_, call)| is_rest(call)) {
+        total <= (millis + pieces) * MILLISECOND
+    } else {
+        naps.is_empty() || total == millis * MILLISECOND
+    };
+    let happened = format!("it asked to sleep for {} ms", total.div_ceil(MILLISECOND));
+    story.demand(fits, naps.first().map(|&(at, _)| at), expected, happened, why)
 }
 
 /// The name under which the manual has a wait.

@@ -1,0 +1,43 @@
+//! Refused by step 3 (first). Replaces src/spawn.rs.
+//! The sleeps are shorter by a factor of 100, "so that the tests are faster": 3, 1 and 2 ms, and who ends first is left to
+//! the scheduler.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::libc;
+use nix::unistd::{ForkResult, Pid, fork};
+
+use crate::{Named, Result};
+
+/// How long each of the three children of steps 2 and 3 sleeps, in milliseconds. Child I exits with I.
+const SLEEPS: [u64; 3] = [3, 1, 2];
+
+/// Forks a child that does `work` and exits with the code that `work` returns.
+pub fn spawn(work: impl FnOnce() -> i32) -> Result<Pid> {
+    // SAFETY: this program never starts a thread, so no thread that the child lacks can hold a lock.
+    match unsafe { fork() }.named("fork")? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => exit(work()),
+    }
+}
+
+/// Ends a child. `_exit`, because what is in the buffers and what waits to be dropped belong to the parent.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: `_exit` takes no pointer and runs no code of this process.
+    unsafe { libc::_exit(code) }
+}
+
+/// Forks the three children of steps 2 and 3, and returns them in order of birth.
+pub fn three() -> Result<Vec<Pid>> {
+    (1..)
+        .zip(SLEEPS)
+        .map(|(code, millis)| spawn(|| nap(millis, code)))
+        .collect()
+}
+
+/// Sleeps and returns the code to exit with. A signal does not shorten this sleep: std sleeps the rest.
+pub fn nap(millis: u64, code: i32) -> i32 {
+    sleep(Duration::from_millis(millis));
+    code
+}
