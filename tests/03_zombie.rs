@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         step_6_daemon_when_killed_at_once,
         step_6_daemon_twice,
         step_6_daemon_with_a_stale_file,
+        step_6_daemon_with_a_strangers_id,
         step_6_daemon_when_interrupted,
         step_6_daemon_when_a_call_fails,
         step_6_daemon_wrong_usage,
@@ -798,8 +799,58 @@ fn refused(run: Run, first: &mut Running, daemon: Proc) -> Verdict {
         happened,
         "Two daemons on one file: one of them can never be found again, and both do the same work.",
     )?;
-    changes_nothing(&quiet, &first.until_quiet()?, daemon)?;
-    second.finish()?.expect_error_told(LAB.name())
+    let first = first.until_quiet()?;
+    changes_nothing(&quiet, &first, daemon)?;
+    let story = second.finish()?;
+    story.expect_error_told(LAB.name())?;
+    never_touches(&story, &Path::new(&first.directory).join(FILE))
+}
+
+/// Who writes to the file and restores what was there has left a moment in which it was wrong.
+fn never_touches(second: &Story, file: &Path) -> Verdict {
+    let all = 0..second.processes.len();
+    let mut calls = all.flat_map(|who| second.calls(who).map(move |(at, call)| (at, who, call)));
+    let touch = calls.find(|(.., call)| changes(call, file));
+    touch.map_or(Ok(()), |(at, who, call)| {
+        let did = match call.name.as_str() {
+            "open" | "openat" | "creat" => "opened it with O_TRUNC, which empties it".to_owned(),
+            name if call.family == Family::Write => format!("called {name} on it: it holds something else then"),
+            name => format!("called {name} on it"),
+        };
+        Err(second.refusal(
+            Some(at),
+            "a second daemon changes nothing of the first one's pid file, not even for a moment",
+            format!("{} {did}", second.name(who)),
+            "Who reads the file in that moment finds no daemon, or the wrong one: look at the lock before you write.",
+        ))
+    })
+}
+
+/// The call changed what the file holds, or what its name leads to. (What is relative is taken by its last part: who has
+/// gone to another directory has no business with a file of this name there.)
+fn changes(call: &Call, file: &Path) -> bool {
+    let is_it = |on: &String| {
+        let on = Path::new(on);
+        on == file || on.is_relative() && on.file_name() == file.file_name()
+    };
+    let flags = match call.name.as_str() {
+        "open" => call.args[1],
+        "openat" => call.args[2],
+        _ => 0,
+    };
+    let kinds = [
+        "creat",
+        "truncate",
+        "ftruncate",
+        "unlink",
+        "unlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+    ];
+    let writes = call.family == Family::Write && call.on.first().is_some_and(is_it);
+    let alters = kinds.contains(&call.name.as_str()) || flags as i32 & libc::O_TRUNC != 0;
+    call.result.is_some_and(|result| result >= 0) && (writes || alters && call.on.iter().any(is_it))
 }
 
 fn changes_nothing(second: &Story, first: &Story, daemon: Proc) -> Verdict {
@@ -838,6 +889,21 @@ fn step_6_daemon_with_a_stale_file() -> Verdict {
     live(running)
 }
 
+/// The id in the file is in use, by a process that is no daemon: ids are used again. It is this check's own.
+fn step_6_daemon_with_a_strangers_id() -> Verdict {
+    let id = format!("{}\n", std::process::id());
+    let mut running = LAB.command(&["daemon", FILE]).file(FILE, id).start()?;
+    let quiet = running.until_quiet()?;
+    quiet.demand(
+        quiet.status != Some(Ending::Exited(1)),
+        None,
+        "a file that nobody has locked is taken over, also when a stranger has the id in it",
+        "it was refused",
+        "Ids are used again: after a crash the old one may be a shell's or an editor's. Only a lock ends with its daemon.",
+    )?;
+    live(running)
+}
+
 fn step_6_daemon_when_interrupted() -> Verdict {
     for (family, nth) in INTERRUPTED {
         daemon(LAB.command(&["daemon", FILE]).interrupt(family, nth))?;
@@ -850,12 +916,31 @@ fn step_6_daemon_when_a_call_fails() -> Verdict {
     fails(run().fail(Family::Fork, 1, Errno::EAGAIN))?;
     fails(run().fail(Family::Fork, 2, Errno::EAGAIN))?;
     fails(run().fail(Family::Write, 1, Errno::ENOSPC))?;
-    fails(LAB.command(&["daemon", "missing/zombie.pid"]))
+    fails(LAB.command(&["daemon", "missing/zombie.pid"]))?;
+    // There are other ways to lock a file, and to tell the caller, than these two calls.
+    for run in [
+        run().fail(Family::Lock, 1, Errno::ENOLCK),
+        run().fail(Family::Write, 2, Errno::EPIPE),
+    ] {
+        let story = run.run()?;
+        if has_fault(&story) {
+            failed(&story)?;
+        }
+    }
+    Ok(())
+}
+
+fn has_fault(story: &Story) -> bool {
+    let is_fault = |event: &Event| matches!(event.what, What::Fault(_));
+    story.events.iter().any(is_fault)
+}
+
+fn fails(run: Run) -> Verdict {
+    failed(&run.run()?)
 }
 
 /// It failed, has said so, and nothing and nobody is left.
-fn fails(run: Run) -> Verdict {
-    let story = run.run()?;
+fn failed(story: &Told) -> Verdict {
     story.expect_error_told(LAB.name())?;
     story.expect_no_file()?;
     let children = story.children(MAIN);

@@ -2,7 +2,7 @@
 #![expect(unused, reason = "delete this line when every TODO is done")]
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{self, Path, PathBuf};
@@ -73,9 +73,9 @@ fn middle(pidfile: &PidFile, ready: OwnedFd) -> Result {
 /// The daemon, from its first moment to its last.
 fn daemon(pidfile: &PidFile, ready: OwnedFd) -> Result {
     // TODO 6: live. All the parts are below; what is asked for is their order.
-    //   - `block_signals`, `settle`, `pidfile.write_pid`, `leave_streams`, `report`: each once.
-    //     From when on may somebody send SIGTERM? Until when does the caller's user see an error?
-    //     When may the caller return?
+    //   - `block_signals`, `settle`, `open_null`, `pidfile.write_pid`, `report`, `leave_streams`: each once.
+    //     From when on may somebody send SIGTERM? Until when does the caller's user see an error, also one of `report`?
+    //   - then drop `ready`: the caller reads to the end of file, and returns. What must be done by then?
     //   - then sleep until SIGTERM has come: `wait` of the set that `block_signals` returns (through `retry`)
     //   - `pidfile.remove`, also when `report` failed, for then the caller is gone and nobody knows of this daemon
     todo!("step 6: live until SIGTERM")
@@ -98,22 +98,24 @@ fn settle() -> Result {
     Ok(())
 }
 
+/// Opens what is to take the place of the standard streams.
+fn open_null() -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).open("/dev/null").named("open")
+}
+
+/// Tells the caller that the daemon is ready.
+fn report(ready: &OwnedFd) -> Result {
+    retry(|| write(ready, b"!")).named("write")?;
+    Ok(())
+}
+
 /// Puts `/dev/null` in the place of the standard streams: `dup2` closes the old one and copies the new one there.
-fn leave_streams() -> Result {
-    let null = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .named("open")?;
+/// Standard error is the last: it is where an error would be told.
+fn leave_streams(null: File) -> Result {
     dup2_stdin(&null).named("dup2")?;
     dup2_stdout(&null).named("dup2")?;
     dup2_stderr(&null).named("dup2")
-}
-
-/// Tells the caller that the daemon is ready, and lets go of the pipe.
-fn report(ready: OwnedFd) -> Result {
-    retry(|| write(&ready, b"!")).named("write")?;
-    Ok(())
 }
 
 /// The file that holds the daemon's pid. Whether the daemon lives is told by the lock on it, which ends with
@@ -129,11 +131,18 @@ impl PidFile {
     fn lock(path: &Path) -> Result<PidFile> {
         let path = path::absolute(path).named("getcwd")?;
         loop {
-            let file = open(&path)?;
-            lock(&file)?;
-            // Otherwise the last daemon removed the file after we had opened it, and we hold the lock of nothing.
-            if is_at(&file, &path)? {
-                return Ok(PidFile { file, path });
+            let (file, is_new) = open(&path)?;
+            match lock(&file) {
+                Ok(()) if is_at(&file, &path)? => return Ok(PidFile { file, path }),
+                // The last daemon removed the file after we had opened it: we hold the lock of nothing.
+                Ok(()) => {}
+                Err(error) => {
+                    // What we have created goes with us, unless another one was quicker to lock it.
+                    if is_new && !matches!(error, Error::Call(_, Errno::EWOULDBLOCK)) {
+                        let _ = fs::remove_file(&path);
+                    }
+                    return Err(error);
+                }
             }
         }
     }
@@ -155,19 +164,21 @@ impl PidFile {
     }
 }
 
-/// Opens a pid file without emptying it: it may be another daemon's. Anything but a regular file is refused,
-/// or a daemon with `/dev/null` for its pid file would remove that.
-fn open(path: &Path) -> Result<File> {
+/// Creates a pid file, or opens the one that is there, without emptying it: it may be another daemon's. Answers
+/// whether it is new. Anything but a regular file is refused, or a daemon with `/dev/null` for its pid file would
+/// remove that.
+fn open(path: &Path) -> Result<(File, bool)> {
     let mut options = File::options();
-    let options = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644);
-    let file = options.custom_flags(libc::O_NOFOLLOW).open(path).named("open")?;
+    let options = options.read(true).write(true).truncate(false).mode(0o644);
+    let options = options.custom_flags(libc::O_NOFOLLOW);
+    match options.create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        created => return Ok((created.named("open")?, true)),
+    }
+    // `create` again: the file may have been removed in between.
+    let file = options.create_new(false).create(true).open(path).named("open")?;
     if file.metadata().named("fstat")?.is_file() {
-        Ok(file)
+        Ok((file, false))
     } else {
         Err(Error::Call("open", Errno::EINVAL))
     }

@@ -1,7 +1,7 @@
 //! Step 6, daemon: a process that belongs to no terminal, and is found by its pid file.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{self, Path, PathBuf};
@@ -77,12 +77,18 @@ fn daemon(pidfile: &PidFile, ready: OwnedFd) -> Result {
     // Before the pid can be known to anybody: from then on SIGTERM may come.
     let sigterm = block_signals()?;
     settle()?;
+    let null = open_null()?;
     pidfile.write_pid()?;
-    // As late as can be: until here an error is said where the caller's user sees it.
-    leave_streams()?;
-    let served = report(ready).and_then(|()| retry(|| sigterm.wait()).named("sigwait"));
-    pidfile.remove()?;
-    served.map(drop)
+    // The streams go last: until the report is out, an error is said where the caller's user sees it.
+    let served = report(&ready).and_then(|()| leave_streams(null)).and_then(|()| {
+        // The caller has been reading to the end of file: now it returns.
+        drop(ready);
+        // From here on only the exit status could tell of an error; but sigwait knows none that could happen here.
+        retry(|| sigterm.wait()).named("sigwait")
+    });
+    // The first error is the one to tell. (The caller may be removing the file, too, when `report` has failed.)
+    let removed = pidfile.remove();
+    served.and(removed)
 }
 
 /// Blocks `SIGTERM`, so that it stays pending until it is asked for; returns the set to ask for.
@@ -102,22 +108,24 @@ fn settle() -> Result {
     Ok(())
 }
 
+/// Opens what is to take the place of the standard streams.
+fn open_null() -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).open("/dev/null").named("open")
+}
+
+/// Tells the caller that the daemon is ready.
+fn report(ready: &OwnedFd) -> Result {
+    retry(|| write(ready, b"!")).named("write")?;
+    Ok(())
+}
+
 /// Puts `/dev/null` in the place of the standard streams: `dup2` closes the old one and copies the new one there.
-fn leave_streams() -> Result {
-    let null = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .named("open")?;
+/// Standard error is the last: it is where an error would be told.
+fn leave_streams(null: File) -> Result {
     dup2_stdin(&null).named("dup2")?;
     dup2_stdout(&null).named("dup2")?;
     dup2_stderr(&null).named("dup2")
-}
-
-/// Tells the caller that the daemon is ready, and lets go of the pipe.
-fn report(ready: OwnedFd) -> Result {
-    retry(|| write(&ready, b"!")).named("write")?;
-    Ok(())
 }
 
 /// The file that holds the daemon's pid. Whether the daemon lives is told by the lock on it, which ends with
@@ -133,11 +141,18 @@ impl PidFile {
     fn lock(path: &Path) -> Result<PidFile> {
         let path = path::absolute(path).named("getcwd")?;
         loop {
-            let file = open(&path)?;
-            lock(&file)?;
-            // Otherwise the last daemon removed the file after we had opened it, and we hold the lock of nothing.
-            if is_at(&file, &path)? {
-                return Ok(PidFile { file, path });
+            let (file, is_new) = open(&path)?;
+            match lock(&file) {
+                Ok(()) if is_at(&file, &path)? => return Ok(PidFile { file, path }),
+                // The last daemon removed the file after we had opened it: we hold the lock of nothing.
+                Ok(()) => {}
+                Err(error) => {
+                    // What we have created goes with us, unless another one was quicker to lock it.
+                    if is_new && !matches!(error, Error::Call(_, Errno::EWOULDBLOCK)) {
+                        let _ = fs::remove_file(&path);
+                    }
+                    return Err(error);
+                }
             }
         }
     }
@@ -159,19 +174,21 @@ impl PidFile {
     }
 }
 
-/// Opens a pid file without emptying it: it may be another daemon's. Anything but a regular file is refused,
-/// or a daemon with `/dev/null` for its pid file would remove that.
-fn open(path: &Path) -> Result<File> {
+/// Creates a pid file, or opens the one that is there, without emptying it: it may be another daemon's. Answers
+/// whether it is new. Anything but a regular file is refused, or a daemon with `/dev/null` for its pid file would
+/// remove that.
+fn open(path: &Path) -> Result<(File, bool)> {
     let mut options = File::options();
-    let options = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644);
-    let file = options.custom_flags(libc::O_NOFOLLOW).open(path).named("open")?;
+    let options = options.read(true).write(true).truncate(false).mode(0o644);
+    let options = options.custom_flags(libc::O_NOFOLLOW);
+    match options.create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        created => return Ok((created.named("open")?, true)),
+    }
+    // `create` again: the file may have been removed in between.
+    let file = options.create_new(false).create(true).open(path).named("open")?;
     if file.metadata().named("fstat")?.is_file() {
-        Ok(file)
+        Ok((file, false))
     } else {
         Err(Error::Call("open", Errno::EINVAL))
     }

@@ -67,7 +67,7 @@ fn middle(path: &Path, news: PipeWriter) -> Result {
 }
 
 fn daemon(path: &Path, mut news: PipeWriter) -> Result {
-    let (awake, file) = match start(path) {
+    let (awake, null, file) = match start(path) {
         Ok(started) => started,
         Err(Error::Call(call, errno)) => {
             let _ = write!(news, "{} {call}", errno as i32);
@@ -75,7 +75,8 @@ fn daemon(path: &Path, mut news: PipeWriter) -> Result {
         }
         Err(error) => return Err(error),
     };
-    let told = tell(news);
+    let told = tell(&mut news).and_then(|()| leave_streams(null));
+    drop(news);
     while told.is_ok() && !TERMINATED.load(Ordering::Relaxed) {
         awake.suspend().named("sigsuspend")?;
     }
@@ -83,19 +84,19 @@ fn daemon(path: &Path, mut news: PipeWriter) -> Result {
     told
 }
 
-/// Becomes the daemon that the pid file names. Returns the mask to sleep with, and the locked file.
-fn start(path: &Path) -> Result<(SigSet, File)> {
-    let awake = become_daemon()?;
+/// Becomes the daemon that the pid file names. Returns the mask to sleep with, what the streams are to be, and the locked file.
+fn start(path: &Path) -> Result<(SigSet, File, File)> {
+    let (awake, null) = become_daemon()?;
     let file = take(path)?;
     if let Err(error) = publish(&file) {
         let _ = remove(&file, path);
         return Err(error);
     }
-    Ok((awake, file))
+    Ok((awake, null, file))
 }
 
-/// Everything but the pid file. Returns the mask to sleep with.
-fn become_daemon() -> Result<SigSet> {
+/// Everything but the pid file and the streams.
+fn become_daemon() -> Result<(SigSet, File)> {
     let action = SigAction::new(SigHandler::Handler(on_sigterm), SaFlags::empty(), SigSet::empty());
     SigSet::from(Signal::SIGTERM)
         .thread_block()
@@ -111,11 +112,15 @@ fn become_daemon() -> Result<SigSet> {
         .write(true)
         .open("/dev/null")
         .named("open")?;
+    Ok((awake, null))
+}
+
+/// When the caller has been told: until then standard error is there for what could not be.
+fn leave_streams(null: File) -> Result {
     dup2_stdin(&null)
         .and(dup2_stdout(&null))
         .and(dup2_stderr(&null))
-        .named("dup2")?;
-    Ok(awake)
+        .named("dup2")
 }
 
 /// Opens and locks the pid file. Until the lock is held, nothing of it may be touched.
@@ -151,7 +156,7 @@ fn publish(mut file: &File) -> Result {
     file.write_all(getpid().to_string().as_bytes()).named("write")
 }
 
-fn tell(mut news: PipeWriter) -> Result {
+fn tell(news: &mut PipeWriter) -> Result {
     news.write_all(b"ready ").named("write")
 }
 

@@ -337,7 +337,11 @@ static int make_absolute(struct pidfile *file, const char *path)
 static int lock_pidfile(struct pidfile *file)
 {
     for (;;) {
-        file->fd = open(file->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+        file->fd = open(file->path, flags | O_EXCL, 0644);
+        int is_new = file->fd != -1;
+        if (!is_new && errno == EEXIST)
+            file->fd = open(file->path, flags, 0644);
         if (file->fd == -1)
             return failed("open");
         struct stat own;
@@ -347,8 +351,13 @@ static int lock_pidfile(struct pidfile *file)
             errno = EINVAL;
             return failed("open");
         }
-        if (RETRY(flock(file->fd, LOCK_EX | LOCK_NB)) == -1)
-            return failed("flock");
+        if (RETRY(flock(file->fd, LOCK_EX | LOCK_NB)) == -1) {
+            int ours = is_new && errno != EWOULDBLOCK; /* else another one was quicker to lock it */
+            failed("flock");
+            if (ours)
+                unlink(file->path);
+            return 1;
+        }
         int there = is_own(file);
         if (there == -1)
             return failed("lstat");
@@ -367,11 +376,8 @@ static int write_pid(const struct pidfile *file)
     return RETRY(write(file->fd, line, (size_t)length)) == length ? 0 : failed("write");
 }
 
-static int leave_streams(void)
+static int leave_streams(int null)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null == -1)
-        return failed("open");
     for (int fd = 0; fd <= 2; fd++)
         if (RETRY(dup2(null, fd)) == -1)
             return failed("dup2");
@@ -392,9 +398,12 @@ static int be_daemon(const struct pidfile *file, int ready)
     if (chdir("/") == -1)
         return failed("chdir");
     umask(0);
-    if (write_pid(file) || leave_streams())
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null == -1)
+        return failed("open");
+    if (write_pid(file))
         return 1;
-    int status = RETRY(write(ready, "!", 1)) == 1 ? 0 : 1;
+    int status = RETRY(write(ready, "!", 1)) == 1 ? leave_streams(null) : failed("write");
     close(ready);
     if (status == 0)
         RETRY(sigwaitinfo(&set, NULL));
