@@ -2,6 +2,7 @@
 
 use nix::{
     errno::Errno,
+    libc,
     sys::socket::{MsgFlags, Shutdown, recv, send, setsockopt, shutdown, sockopt},
 };
 use std::{
@@ -71,6 +72,16 @@ impl Peer {
         }
     }
 
+    /// Sends these bytes and the end of input so that they arrive together: in one segment, if it is large enough for them.
+    pub fn send_and_finish(&mut self, bytes: &[u8]) {
+        let flags =
+            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL | MsgFlags::from_bits_retain(libc::MSG_MORE);
+        if send(self.socket.as_raw_fd(), bytes, flags).ok() != Some(bytes.len()) {
+            self.end = Some(PeerEnd::Reset); // a piece for which there is no room does not belong here
+        }
+        self.finish();
+    }
+
     /// No more will be sent: the other side reads the end of input.
     pub fn finish(&mut self) {
         // One that has been reset meanwhile has nothing left to shut down.
@@ -79,7 +90,7 @@ impl Peer {
 
     /// Goes away without a word: the other side gets `ECONNRESET` (`socket(7)`, `SO_LINGER` with a time of 0).
     pub fn reset(self) {
-        let at_once = nix::libc::linger {
+        let at_once = libc::linger {
             l_onoff: 1,
             l_linger: 0,
         };

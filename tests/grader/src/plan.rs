@@ -129,7 +129,7 @@ pub enum Stdout {
 }
 
 /// The `nth` call of a family, counted from 1 over all processes of the run, fails with `errno` and is not made.
-/// Calls that do not block are not counted for `EINTR`, since no signal can interrupt them.
+/// Calls that do not block are not counted for `EINTR`, since no signal can interrupt them, nor where the family is `Poll`.
 #[derive(Clone, Debug, SerJson, DeJson)]
 pub struct Fault {
     /// Which calls count.

@@ -205,21 +205,29 @@ impl Server {
         Ok(())
     }
 
-    /// This peer has got exactly these bytes, and they are taken out of what it received. `case` says when, in words.
+    /// Lets one peer send and receive until this is so, or nothing moves any more.
     ///
     /// # Errors
-    /// A refusal; as [`Server::settle`].
-    pub fn expect(&mut self, peer: &mut Peer, bytes: &[u8], case: &str) -> Verdict {
+    /// As [`Server::settle`].
+    pub fn until(&mut self, peer: &mut Peer, is_so: impl Fn(&Peer) -> bool) -> Verdict<bool> {
         let address = [peer.address()];
         self.drive(&address, || {
-            if peer.received.len() >= bytes.len() {
+            if is_so(peer) {
                 Turn::Done
             } else if peer.exchange() {
                 Turn::Moved
             } else {
                 Turn::Stuck
             }
-        })?;
+        })
+    }
+
+    /// This peer has got exactly these bytes, and they are taken out of what it received. `case` says when, in words.
+    ///
+    /// # Errors
+    /// A refusal; as [`Server::settle`].
+    pub fn expect(&mut self, peer: &mut Peer, bytes: &[u8], case: &str) -> Verdict {
+        self.until(peer, |peer| peer.received.len() >= bytes.len())?;
         let got = std::mem::take(&mut peer.received);
         if got == bytes {
             return Ok(());
@@ -244,7 +252,7 @@ impl Server {
     /// # Errors
     /// A refusal; as [`Server::settle`].
     pub fn expect_closed(&mut self, peer: &mut Peer, case: &str) -> Verdict {
-        self.exchange(slice::from_mut(peer))?;
+        self.until(peer, |peer| peer.end.is_some())?;
         let happened = match (peer.received.len(), peer.end) {
             (0, Some(PeerEnd::Finished)) => return Ok(()),
             (0, None) => "the connection is still open, and the server sleeps".to_owned(),
@@ -330,6 +338,8 @@ impl Server {
 struct End {
     unacknowledged: u64,
     unread: u64,
+    /// It has not heard the other side's end.
+    expects_more: bool,
 }
 
 /// Something that has been sent has not arrived, though there is room for it: data, the end, or a reset.
@@ -339,7 +349,7 @@ fn under_way(server: SocketAddr, peers: &[SocketAddr]) -> bool {
         let (client, server) = (table.get(&(peer, server)), table.get(&(server, peer)));
         match (client, server) {
             (None, _) => false,
-            (Some(_), None) => true, // the server's end is gone; the news of it is on the way
+            (Some(client), None) => client.expects_more, // the server's end is gone; the news of it is on the way
             (Some(client), Some(server)) => {
                 client.unacknowledged > 0 && server.unread == 0
                     || server.unacknowledged > 0 && client.unread == 0
@@ -362,11 +372,14 @@ fn table(ip: IpAddr) -> BTreeMap<(SocketAddr, SocketAddr), End> {
 fn row(line: &str) -> Option<((SocketAddr, SocketAddr), End)> {
     let mut fields = line.split_whitespace().skip(1);
     let (local, remote) = (socket_address(fields.next()?)?, socket_address(fields.next()?)?);
-    let (unacknowledged, unread) = fields.nth(1)?.split_once(':')?;
+    let state = fields.next()?;
+    let (unacknowledged, unread) = fields.next()?.split_once(':')?;
     let hex = |text| u64::from_str_radix(text, 16).ok();
     let end = End {
         unacknowledged: hex(unacknowledged)?,
         unread: hex(unread)?,
+        // TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2 (`linux/tcp.h`).
+        expects_more: ["01", "04", "05"].contains(&state),
     };
     Some(((local, remote), end))
 }

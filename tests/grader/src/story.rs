@@ -251,6 +251,8 @@ pub struct Story {
     pub end: End,
     /// Main's wait status, decoded; `None`: it never ended by itself.
     pub status: Option<Ending>,
+    /// The file status flags of main's standard input when it ended (`open(2)`); `None`: it was closed, or not seen.
+    pub input_flags: Option<i32>,
     /// What the file that the check asked about held when main ended; `None`: there was none.
     pub watched: Option<Vec<u8>>,
     /// `false`: `ptrace` was refused here, so that there are no events; the reason.

@@ -321,6 +321,7 @@ impl Story {
             }
             (_, "kill" | "tkill" | "tgkill") => self.kill(call, failed.as_deref()),
             (_, "rt_sigaction") => self.disposition(call)?,
+            (_, "epoll_ctl") => self.interest(call)? + &came_back,
             (_, "close") if call.on.first().is_some_and(|on| on.starts_with("connection ")) => {
                 format!("closes {}{came_back}", self.on(call))
             }
@@ -342,6 +343,17 @@ impl Story {
             (_, "getppid" | "sched_yield") if call.times > 1 => format!("calls {}{times}", call.name),
             _ => return None,
         })
+    }
+
+    /// What `epoll_ctl` registers, changes or removes.
+    fn interest(&self, call: &Call) -> Option<String> {
+        let what = plain(call.on.first()?);
+        let events = call.on.get(1).map_or("nothing", String::as_str);
+        match *call.args.get(1)? as i32 {
+            libc::EPOLL_CTL_ADD => Some(format!("has epoll watch {what} for {events}")),
+            libc::EPOLL_CTL_MOD => Some(format!("has epoll watch {what} for {events} from now on")),
+            _ => Some(format!("has epoll forget {what}")),
+        }
     }
 
     fn wait(&self, call: &Call, failed: Option<&str>) -> Option<String> {

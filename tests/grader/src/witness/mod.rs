@@ -138,6 +138,7 @@ fn blank(plan: &Plan, end: End) -> Story {
         traffic: Vec::new(),
         end,
         status: None,
+        input_flags: None,
         watched: None,
         unobserved: None,
         witness: nix::unistd::getpid().as_raw(),

@@ -153,13 +153,15 @@ pub fn core_limit(pid: i32) -> Option<String> {
     line.split_whitespace().next().map(str::to_owned)
 }
 
+/// The file status flags and the access mode of a descriptor.
+pub fn flags(pid: i32, fd: RawFd) -> Option<i32> {
+    let flags = fdinfo(pid, fd, "flags:").into_iter().next()?;
+    i32::from_str_radix(&flags, 8).ok()
+}
+
 /// The descriptor is in non-blocking mode.
 pub fn is_nonblocking(pid: i32, fd: RawFd) -> bool {
-    let flags = fdinfo(pid, fd, "flags:").into_iter().next();
-    let flags = flags
-        .and_then(|octal| i32::from_str_radix(&octal, 8).ok())
-        .unwrap_or(0);
-    flags & nix::libc::O_NONBLOCK != 0
+    flags(pid, fd).is_some_and(|flags| flags & nix::libc::O_NONBLOCK != 0)
 }
 
 /// The descriptors that an epoll instance watches.

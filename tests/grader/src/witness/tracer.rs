@@ -526,6 +526,9 @@ impl Tracer {
         if is_last {
             self.catch_up(who);
             self.note_core(tid, who);
+            if who == MAIN {
+                self.story.input_flags = proc::flags(tid, libc::STDIN_FILENO);
+            }
         }
         if self.plan.hold_exits.is_some() && is_last && self.executed && self.end.is_none() {
             self.set_stop(tid, Stop::HeldAtExit);
@@ -834,10 +837,9 @@ impl Tracer {
     fn inject(&mut self, tid: i32, entry: &Entry) -> bool {
         for (fault, seen) in self.plan.faults.iter().zip(&mut self.faults_seen) {
             let counts = fault.family == entry.family && !entry.thread;
-            if !counts
-                || (fault.errno == Errno::EINTR as i32 && entry.blocking == Blocking::Never)
-                || !self.executed
-            {
+            // Rust's runtime itself polls at the start, without waiting.
+            let must_wait = fault.errno == Errno::EINTR as i32 || fault.family == Family::Poll;
+            if !counts || (must_wait && entry.blocking == Blocking::Never) || !self.executed {
                 continue;
             }
             *seen += 1;
@@ -966,6 +968,9 @@ impl Tracer {
                 crate::signal_name(entry.args[0] as i32),
                 disposition(tid, entry.args[1]).to_owned(),
             ];
+        }
+        if entry.name == "epoll_ctl" && entry.args[3] != 0 {
+            on.push(epoll_events(memory::word(tid, entry.args[3], 0).unwrap_or(0)));
         }
         for name in &mut on {
             self.name_stream(name);
@@ -1318,6 +1323,26 @@ fn sleeper(who: Proc, entry: Entry, on: Vec<String>) -> Sleeper {
         family: entry.family,
         on,
         blocking: entry.blocking,
+    }
+}
+
+/// The names of the bits of a `struct epoll_event`, which begins with them (`epoll_event(3type)`).
+fn epoll_events(bits: i32) -> String {
+    let names = [
+        (libc::EPOLLIN, "EPOLLIN"),
+        (libc::EPOLLOUT, "EPOLLOUT"),
+        (libc::EPOLLRDHUP, "EPOLLRDHUP"),
+        (libc::EPOLLPRI, "EPOLLPRI"),
+        (libc::EPOLLET, "EPOLLET"),
+        (libc::EPOLLONESHOT, "EPOLLONESHOT"),
+        (libc::EPOLLEXCLUSIVE, "EPOLLEXCLUSIVE"),
+    ];
+    let set = names.iter().filter(|(bit, _)| bits & bit != 0);
+    let set: Vec<&str> = set.map(|&(_, name)| name).collect();
+    if set.is_empty() {
+        "nothing".to_owned()
+    } else {
+        set.join(" | ")
     }
 }
 
