@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         the_test_is_asked_to_end,
         the_test_and_all_its_group_are_killed,
         the_witness_is_killed,
+        a_directory_that_lets_nobody_in_is_removed,
     ])
 }
 
@@ -171,4 +172,33 @@ fn the_witness_is_killed() -> Verdict {
     let scene = Scene::set();
     kill(scene.witness.0, Signal::SIGKILL).expect("a witness");
     scene.ends_clean()
+}
+
+/// What lets nobody in stops no one who is privileged; so the test, and its witness after it, does without that privilege.
+fn a_directory_that_lets_nobody_in_is_removed() -> Verdict {
+    let place = tempfile::tempdir().expect("a directory");
+    let mut test = Command::new(std::env::current_exe().expect("a test has a file"));
+    test.args(["--story", "locked"]).env("TMPDIR", place.path());
+    // SAFETY: between fork and exec `as_anybody` only makes system calls.
+    unsafe { test.pre_exec(as_anybody) };
+    let output = test.output().expect("a child");
+    let story = String::from_utf8_lossy(&output.stdout);
+    assert!(story.contains("exits with 0"), "it left what it should: {story}");
+    let left: Vec<_> = fs::read_dir(place.path())
+        .expect("it is there")
+        .flatten()
+        .collect();
+    assert!(left.is_empty(), "no temporary directory is left: {left:?}");
+    Ok(())
+}
+
+/// From the next exec on, permissions hold for root too (`capabilities(7)`); who is not root has nothing to give up.
+fn as_anybody() -> std::io::Result<()> {
+    const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
+    const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
+    for capability in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] {
+        // SAFETY: takes no pointer.
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) };
+    }
+    Ok(())
 }

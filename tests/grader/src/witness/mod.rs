@@ -35,7 +35,13 @@ use nix::{
     sys::prctl,
 };
 use start::Started;
-use std::{fs::Permissions, io, os::unix::fs::PermissionsExt, path::Path, process::ExitCode};
+use std::{
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::ExitCode,
+};
 use tracer::Tracer;
 pub(crate) use tracer::small_file;
 
@@ -66,25 +72,45 @@ fn run(turn: usize) -> io::Result<()> {
     nix::unistd::setsid()?;
     prctl::set_child_subreaper(true)?;
     let mut channel = Channel::open()?;
-    let Some(mut plan) = channel.plan()? else {
+    let Some(plan) = channel.plan()? else {
         return Ok(());
     };
     stay_on_one_processor(turn);
     let scratch = tempfile::Builder::new().prefix("forkroom-").tempdir()?;
+    let done = run_in(scratch.path(), plan, &mut channel);
+    let path = scratch.path().to_owned();
+    scratch.close().or_else(|_| {
+        let_in(&path);
+        fs::remove_dir_all(&path)
+    })?;
+    done
+}
+
+/// A program may leave directories that let nobody in: then nobody but root can remove what is in them. Links are not
+/// followed.
+fn let_in(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.for_each(|entry| let_in(&entry.path()));
+    }
+}
+
+fn run_in(scratch: &Path, mut plan: Plan, channel: &mut Channel) -> io::Result<()> {
     if plan.directory.is_empty() {
-        plan.directory = scratch.path().to_string_lossy().into_owned();
+        plan.directory = scratch.to_string_lossy().into_owned();
     }
     for (name, contents) in plan.files.iter().chain(&plan.programs) {
-        std::fs::write(Path::new(&plan.directory).join(name), contents)?;
+        fs::write(Path::new(&plan.directory).join(name), contents)?;
     }
     for (name, _) in &plan.programs {
         let everybody = Permissions::from_mode(0o755);
-        std::fs::set_permissions(Path::new(&plan.directory).join(name), everybody)?;
+        fs::set_permissions(Path::new(&plan.directory).join(name), everybody)?;
     }
-    let story = observe(plan, &mut channel)?;
+    let story = observe(plan, channel)?;
     channel.answer(&Answer::Over(story));
     channel.until_closed(); // the check may look at the directory until then
-    scratch.close()
+    Ok(())
 }
 
 /// The witness and the program take turns, hundreds of times a run; on one processor a turn costs a tenth of what it

@@ -9,7 +9,13 @@ use nix::{
     },
     unistd::{close, getppid, pipe, read, setsid, write},
 };
-use std::{fs::File, hint::black_box, io::Write, os::fd::AsRawFd, sync::atomic::AtomicU32};
+use std::{
+    fs::{self, File, Permissions},
+    hint::black_box,
+    io::Write,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    sync::atomic::AtomicU32,
+};
 
 const SECONDS: u32 = 60;
 
@@ -129,6 +135,17 @@ pub fn tick() -> u8 {
     loop {
         pause_for(10);
     }
+}
+
+/// Leaves directories that let nobody in: one with something in it, and the one that it runs in.
+pub fn locked() -> u8 {
+    let nobody = || Permissions::from_mode(0);
+    let done = fs::create_dir_all("locked/inner")
+        .and_then(|()| fs::write("locked/inner/file", "x"))
+        .and_then(|()| fs::set_permissions("locked/inner", nobody()))
+        .and_then(|()| fs::set_permissions("locked", nobody()))
+        .and_then(|()| fs::set_permissions(".", nobody()));
+    u8::from(done.is_err())
 }
 
 /// A child that no tracer is told of. Calls that stop for the witness fail there; to sleep on a futex is none of them.

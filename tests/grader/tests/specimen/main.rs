@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         ["ticking"] => endless::ticking(),
         ["tick"] => endless::tick(),
         ["escape"] => endless::escape(),
+        ["locked"] => endless::locked(),
         ["stay", fifo] => endless::stay(fifo),
 
         ["pieces"] => calls::pieces(),
