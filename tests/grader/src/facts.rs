@@ -142,6 +142,16 @@ impl Story {
         (!sets_a_timer && !has_threads && !untold).then(|| sleeps.into_iter().filter(slept_out).collect())
     }
 
+    /// By which signal the process has been stopped, if nobody has continued it since.
+    pub fn stopped_by(&self, who: Proc) -> Option<i32> {
+        let last = self.events_of(who).rev().find_map(|(_, what)| match what {
+            What::Stops(signal) => Some(Some(*signal)),
+            What::Continues | What::Ends(_) => Some(None),
+            _ => None,
+        });
+        last.flatten()
+    }
+
     /// The signals that a process got.
     pub fn signals(&self, who: Proc) -> impl DoubleEndedIterator<Item = (usize, &Signal)> {
         self.events_of(who).filter_map(|(at, what)| match what {

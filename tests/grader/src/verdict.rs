@@ -1,7 +1,7 @@
 //! What a check answers: passed, or refused with words that a learner can act on.
 
 use crate::{
-    story::{End, MAIN, Sleeper, Story, What},
+    story::{End, MAIN, Proc, Sleeper, Story, What},
     tell::{called, plain},
 };
 
@@ -142,7 +142,11 @@ impl Story {
                     "everybody slept, and nothing could wake anybody: {}",
                     self.sleepers(sleepers)
                 ),
-                "What a process waits for must come from somebody: find who should have ended, written or closed.",
+                if self.stopped().is_empty() {
+                    "What a process waits for must come from somebody: find who should have ended, written or closed."
+                } else {
+                    "A stopped process does nothing until somebody sends it SIGCONT: it does not end, and who waits for its end waits on."
+                },
             ),
             End::Busy(who) => (
                 "a process that waits is asleep in the kernel",
@@ -198,7 +202,10 @@ impl Story {
         match &self.end {
             End::Busy(who) => of(*who),
             End::Spins(sleeper) => of(sleeper.who),
-            End::Hung(sleepers) => sleepers.first().and_then(|sleeper| of(sleeper.who)),
+            End::Hung(sleepers) => {
+                let first = sleepers.first().map(|sleeper| sleeper.who);
+                first.or_else(|| self.stopped().first().copied()).and_then(of)
+            }
             End::LeftBehind(names) => names.first().and_then(|name| of(self.find(name)?)),
             // The first that was not main's own child: there a child ran on into its parent's code.
             End::TooMany(_) => {
@@ -212,6 +219,13 @@ impl Story {
         }
     }
 
+    /// Who was stopped, and not continued, when the run came to its end.
+    fn stopped(&self) -> Vec<Proc> {
+        let all = 0..self.processes.len();
+        all.filter(|&who| self.stopped_by(who).is_some()).collect()
+    }
+
+    /// Who sleeps, and in what, and who does not even do that.
     fn sleepers(&self, sleepers: &[Sleeper]) -> String {
         let each = sleepers.iter().map(|s| {
             let on: Vec<String> = s.on.iter().map(|on| plain(&self.named(on))).collect();
@@ -222,6 +236,10 @@ impl Story {
             };
             format!("{} in {}{on}", self.name(s.who), called(&s.call))
         });
-        each.collect::<Vec<_>>().join(", ")
+        let stopped = self.stopped().into_iter().filter_map(|who| {
+            let signal = crate::signal_name(self.stopped_by(who)?);
+            Some(format!("{} is stopped by {signal}", self.name(who)))
+        });
+        each.chain(stopped).collect::<Vec<_>>().join(", ")
     }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LAB, Mark, that};
-use grader::{End, Family, MAIN, Story, Verdict, checks};
+use grader::{End, Family, MAIN, Refusal, Story, Verdict, checks};
 use std::{
     fs::{self, File},
     io::Read,
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         a_hang_is_told_at_once,
         two_who_wait_for_each_other_hang,
         stopped_for_good_is_a_hang,
+        a_hang_names_who_is_stopped,
         who_never_sleeps_is_busy,
         a_flood_is_cut,
         a_flood_is_not_cut_where_the_step_needs_it,
@@ -154,6 +155,28 @@ fn stopped_for_good_is_a_hang() -> Verdict {
         matches!(story.end, End::Hung(_)),
         "nobody will continue main",
     )
+}
+
+fn a_hang_names_who_is_stopped() -> Verdict {
+    for (args, who) in [
+        (&["hang", "stopped"][..], "main is stopped by SIGSTOP"),
+        (&["hang", "child"], "main in waitpid, c1 is stopped by SIGSTOP"),
+    ] {
+        let story = LAB.command(args).run()?;
+        story.observed()?;
+        let Err(Refusal::Failed(failure)) = story.expect_over() else {
+            return that(&story, false, "it hangs");
+        };
+        let told = failure.happened.ends_with(&format!("anybody: {who}"));
+        assert!(told, "`{who}` in `{}`", failure.happened);
+        assert!(
+            failure.why.contains("SIGCONT"),
+            "what would help: {}",
+            failure.why
+        );
+        that(&story, failure.at.is_some(), "the moment is marked")?;
+    }
+    Ok(())
 }
 
 fn who_never_sleeps_is_busy() -> Verdict {

@@ -40,6 +40,11 @@ pub fn stopped() -> u8 {
     told("raise", raise(Signal::SIGSTOP))
 }
 
+/// The same of a child, whose end is waited for.
+pub fn stopped_child() -> u8 {
+    told("wait", fork(stopped).and_then(|child| waitpid(child, None)))
+}
+
 pub fn spin() -> u8 {
     end_after(SECONDS);
     let mut n = 0u64;

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         ["hang"] => endless::hang(),
         ["hang", "two"] => endless::hang_of_two(),
         ["hang", "stopped"] => endless::stopped(),
+        ["hang", "child"] => endless::stopped_child(),
         ["spin", "cpu"] => endless::spin(),
         ["spin", "nohang"] => endless::spin_nohang(),
         ["spin", "yield"] => endless::spin_yield(),
