@@ -167,24 +167,23 @@ impl Story {
     /// A refusal.
     pub fn expect_prompt_lines(&self) -> Verdict {
         self.observed()?;
-        for who in 0..self.processes.len() {
-            for (at, text) in self.writes(who, "stdout") {
-                let lines = text.trim_end_matches('\n').split('\n').count();
-                let happened = format!(
-                    "{} wrote {lines} lines at once: they had been kept in a buffer",
-                    self.name(who)
-                );
-                let why = "Through a pipe a C or Rust program's output may be kept until the buffer is full or the process ends.";
-                self.demand(
-                    lines <= 1,
-                    Some(at),
-                    "each line is written at once, by a write of its own",
-                    happened,
-                    why,
-                )?;
-            }
-        }
-        Ok(())
+        let lines = |text: &str| text.trim_end_matches('\n').split('\n').count();
+        let late = self.all_writes("stdout").filter(|(_, _, text)| lines(text) > 1);
+        let Some((at, who, text)) = late.min_by_key(|&(at, who, _)| (who, at)) else {
+            return Ok(());
+        };
+        let happened = format!(
+            "{} wrote {} lines at once: they had been kept in a buffer",
+            self.name(who),
+            lines(text)
+        );
+        let why = "Through a pipe a C or Rust program's output may be kept until the buffer is full or the process ends.";
+        Err(self.refusal(
+            Some(at),
+            "each line is written at once, by a write of its own",
+            happened,
+            why,
+        ))
     }
 
     /// The run had exactly the processes of these names, `main` among them.

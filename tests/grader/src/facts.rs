@@ -174,48 +174,62 @@ impl Story {
         release.asleep.iter().find(|asleep| asleep.who == sleeper)
     }
 
-    /// What a process wrote to `stream` (`stdout` or `stderr`): for each write its index and its text.
-    pub fn writes<'a>(&'a self, who: Proc, stream: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
-        let to_it = move |(_, call): &(usize, &Call)| {
-            call.on.first().is_some_and(|on| on == stream) && call.result > Some(0)
+    /// What was written to `stream` (`stdout` or `stderr`): for each write its index, who made it, and its text.
+    pub fn all_writes<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = (usize, Proc, &'a str)> {
+        let written = move |event: &'a Event| match &event.what {
+            What::Calls(call) if call.family == Family::Write && call.result > Some(0) => {
+                let to_it = call.on.first().is_some_and(|on| on == stream);
+                to_it.then_some((event.who, call.text.as_str()))
+            }
+            _ => None,
         };
-        self.calls_of(who, Family::Write)
-            .filter(to_it)
-            .map(|(at, call)| (at, call.text.as_str()))
+        let all = self.events.iter().enumerate();
+        all.filter_map(move |(at, event)| written(event).map(|(who, text)| (at, who, text)))
     }
 
-    /// The whole lines that a process wrote to standard output, each with the index of the write that completed it.
-    pub fn lines_of(&self, who: Proc) -> Vec<(usize, String)> {
-        let (mut lines, mut line) = (Vec::new(), String::new());
-        for (at, text) in self.writes(who, "stdout") {
+    /// What a process wrote to `stream`: for each write its index and its text.
+    pub fn writes<'a>(&'a self, who: Proc, stream: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+        let own = self
+            .all_writes(stream)
+            .filter(move |&(_, writer, _)| writer == who);
+        own.map(|(at, _, text)| (at, text))
+    }
+
+    /// The whole lines on standard output, in order: for each the index of the write that completed it, and who made that.
+    pub fn lines(&self) -> Vec<(usize, Proc, String)> {
+        let (mut lines, mut begun) = (Vec::new(), vec![String::new(); self.processes.len()]);
+        for (at, who, text) in self.all_writes("stdout") {
             for piece in text.split_inclusive('\n') {
-                line.push_str(piece.trim_end_matches('\n'));
+                begun[who].push_str(piece.trim_end_matches('\n'));
                 if piece.ends_with('\n') {
-                    lines.push((at, std::mem::take(&mut line)));
+                    lines.push((at, who, std::mem::take(&mut begun[who])));
                 }
             }
         }
         lines
     }
 
-    /// Who wrote that line to standard output, and when: every time that it was written.
-    pub fn writers_of(&self, line: &str) -> Vec<(usize, Proc)> {
-        let of = |who| {
-            self.lines_of(who)
-                .into_iter()
-                .filter(|(_, text)| text == line)
-                .map(move |(at, _)| (at, who))
-        };
-        (0..self.processes.len()).flat_map(of).collect()
+    /// The whole lines that a process wrote to standard output, each with the index of the write that completed it.
+    pub fn lines_of(&self, who: Proc) -> Vec<(usize, String)> {
+        let own = self.lines().into_iter().filter(|&(_, writer, _)| writer == who);
+        own.map(|(at, _, line)| (at, line)).collect()
     }
 
-    /// Who wrote lines that begin so, and when, and the rest of each line.
+    /// Who wrote that line to standard output, and when: every time that it was written, by process.
+    pub fn writers_of(&self, line: &str) -> Vec<(usize, Proc)> {
+        let all = self.lines().into_iter().filter(|(_, _, text)| text == line);
+        let mut writers: Vec<(usize, Proc)> = all.map(|(at, who, _)| (at, who)).collect();
+        writers.sort_by_key(|&(_, who)| who);
+        writers
+    }
+
+    /// Who wrote lines that begin so, and when, and the rest of each line; by process.
     pub fn writers_of_prefix(&self, prefix: &str) -> Vec<(usize, Proc, String)> {
-        let of = |who| {
-            let lines = self.lines_of(who).into_iter();
-            lines.filter_map(move |(at, text)| Some((at, who, text.strip_prefix(prefix)?.to_owned())))
-        };
-        (0..self.processes.len()).flat_map(of).collect()
+        let rest =
+            |(at, who, text): (usize, Proc, String)| Some((at, who, text.strip_prefix(prefix)?.to_owned()));
+        let mut writers: Vec<_> = self.lines().into_iter().filter_map(rest).collect();
+        writers.sort_by_key(|&(_, who, _)| who);
+        writers
     }
 
     /// Whether the witness's adopter of an orphan is this process id: the nearest subreaper above the program.

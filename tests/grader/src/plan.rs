@@ -64,12 +64,6 @@ impl Plan {
 
     /// What is special about this run, in words; empty for a plain one.
     pub fn given(&self) -> String {
-        let nth = |n: usize| match n {
-            1 => "first".to_owned(),
-            2 => "second".to_owned(),
-            3 => "third".to_owned(),
-            n => format!("{n}th"),
-        };
         let fault = |fault: &Fault| {
             let family = format!("{:?}", fault.family).to_lowercase();
             match Errno::from_raw(fault.errno) {
@@ -114,6 +108,23 @@ impl Plan {
             all.push(format!("{first} is always faster than the others"));
         }
         all.join(", and ")
+    }
+}
+
+/// The ordinal of a number: `first`, `4th`, `21st`.
+fn nth(n: usize) -> String {
+    let ending = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    match n {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        n => format!("{n}{ending}"),
     }
 }
 
@@ -184,6 +195,4 @@ pub enum Order {
     Close,
     /// No order follows: let the run come to its end, and tell the story.
     Finish,
-    /// End it now, and tell the story.
-    Stop,
 }

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         a_call_that_does_not_block_is_not_interrupted,
         a_write_can_be_interrupted,
         a_process_exits_with_another_code,
+        a_fault_is_told_by_its_number,
     ])
 }
 
@@ -170,4 +171,22 @@ fn a_process_exits_with_another_code() -> Verdict {
         .exit_code("main", 0)
         .run()?
         .expect_exit(0)
+}
+
+fn a_fault_is_told_by_its_number() -> Verdict {
+    for (nth, told) in [
+        (1, "first"),
+        (3, "third"),
+        (4, "4th"),
+        (11, "11th"),
+        (13, "13th"),
+        (21, "21st"),
+        (22, "22nd"),
+        (23, "23rd"),
+        (112, "112th"),
+    ] {
+        let run = LAB.command(&["exit", "0"]).fail(Family::Fork, nth, Errno::EAGAIN);
+        assert_eq!(run.run()?.given, format!("the {told} fork fails (EAGAIN)"));
+    }
+    Ok(())
 }

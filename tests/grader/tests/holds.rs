@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LAB, that, who};
-use grader::{Blocking, Family, MAIN, Release, Run, SignalName, Story, Verdict, What, checks};
+use grader::{Blocking, Family, MAIN, Refusal, Release, Run, SignalName, Story, Verdict, What, checks};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         a_signal_goes_out_of_turn_when_nothing_else_can_happen,
         a_process_goes_first,
         a_process_is_slow_after_a_call,
+        a_wait_and_a_pidfd_are_the_kernels_word,
+        what_comes_before_an_end_is_not,
     ])
 }
 
@@ -236,4 +238,32 @@ fn a_process_is_slow_after_a_call() -> Verdict {
         at("child 3") < at("parent 3"),
         "the child is through before main writes a third time",
     )
+}
+
+/// Main learns that c1 has ended, in this way; the verdict on that.
+fn learns(way: &str) -> Verdict {
+    let story = ran(LAB.command(&["learns", way]).hold_exits())?;
+    story.expect_woken_by_end(who(&story, "c1")?, MAIN)
+}
+
+fn a_wait_and_a_pidfd_are_the_kernels_word() -> Verdict {
+    learns("wait")?;
+    learns("pidfd")
+}
+
+fn what_comes_before_an_end_is_not() -> Verdict {
+    for (way, happened) in [
+        (
+            "pipe",
+            "it slept in read until the end of a pipe, which comes before that",
+        ),
+        ("nap", "it slept in clock_nanosleep, for a time"),
+        ("never", "when c1 was about to end, it did not sleep"),
+    ] {
+        let Err(Refusal::Failed(failure)) = learns(way) else {
+            panic!("{way} is taken for the kernel's word");
+        };
+        assert_eq!(failure.happened, happened, "{way}");
+    }
+    Ok(())
 }

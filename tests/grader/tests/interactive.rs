@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LAB, Mark, that, who};
-use grader::{End, Ending, Family, MAIN, SignalName, Verdict, checks, libc};
+use grader::{End, Ending, Family, Look, MAIN, SignalName, Verdict, checks, libc};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         a_stopped_program_is_quiet,
         a_run_that_is_let_go_ends,
         a_signal_from_outside_ends_the_run,
+        a_quiet_process_can_be_looked_at,
     ])
 }
 
@@ -182,4 +183,21 @@ fn a_signal_from_outside_ends_the_run() -> Verdict {
     let story = run.finish()?;
     that(&story, story.end == End::Stopped, "the run was stopped")?;
     that(&story, mark.survivors().is_empty(), "nobody is there any more")
+}
+
+fn a_quiet_process_can_be_looked_at() -> Verdict {
+    let line = "cd /usr && exec sleep 1000 7</dev/null";
+    let mut run = grader::Run::new(std::path::Path::new("/bin/sh"), &["-c", line]).start()?;
+    let story = run.until_quiet()?;
+    story.observed()?;
+    let pid = story.pid(MAIN);
+    let look = Look::at(pid).expect("it sleeps");
+    assert_eq!(look.directory, "/usr");
+    assert_eq!(look.session, story.witness, "it has made no session of its own");
+    assert_eq!(look.descriptors.get(&7).map(String::as_str), Some("/dev/null"));
+    run.signal("main", SignalName::SIGKILL)?;
+    let story = run.finish()?;
+    story.expect_over()?;
+    assert!(Look::at(pid).is_none(), "there is nobody to look at any more");
+    Ok(())
 }

@@ -59,6 +59,9 @@ fn main() -> ExitCode {
         a_core_file_is_told_and_none_is_written,
         a_variable_of_the_plan_replaces_the_tests,
         a_program_of_the_plan_can_be_run,
+        a_file_of_the_plan_is_there,
+        a_watched_file_is_read_at_mains_end,
+        who_is_named_by_a_file_gets_the_signal,
     ])
 }
 
@@ -775,4 +778,62 @@ fn a_variable_of_the_plan_replaces_the_tests() -> Verdict {
 fn a_program_of_the_plan_can_be_run() -> Verdict {
     let run = shell("./program").program("program", "#!/bin/sh\necho here\n");
     run.run()?.expect_lines(&["here"])
+}
+
+fn a_file_of_the_plan_is_there() -> Verdict {
+    let story = shell("cat given; echo more >>given")
+        .file("given", "one\n")
+        .run()?;
+    story.expect_exit(0)?;
+    story.expect_lines(&["one"])?;
+    let after = grader::small_file(&story.path("given"));
+    assert_eq!(after.as_deref(), Some("one\nmore\n"), "the check may look at it");
+    Ok(())
+}
+
+fn a_watched_file_is_read_at_mains_end() -> Verdict {
+    for (line, held) in [
+        ("echo early >file; echo late >file", Some(&b"late\n"[..])),
+        ("true", None),
+        ("mkfifo file", None), // which nobody would ever write to
+        ("ln -s /etc/passwd file", None),
+    ] {
+        let story = shell(line).watch("file").run()?;
+        story.expect_exit(0)?;
+        story.observed()?;
+        that(&story, story.watched.as_deref() == held, line)?;
+    }
+    Ok(())
+}
+
+fn who_is_named_by_a_file_gets_the_signal() -> Verdict {
+    let sleeper = |line| shell(line).signal_by("pid", SignalName::SIGTERM).run();
+    let story = sleeper("sleep 1000 & echo $! >pid")?;
+    story.expect_exit(0)?;
+    story.observed()?;
+    let c1 = who(&story, "c1")?;
+    let main_ended = story.end_of(MAIN).map(|(at, _)| at);
+    let signal = story
+        .signals(c1)
+        .find(|(_, signal)| signal.number == libc::SIGTERM);
+    that(
+        &story,
+        signal.map(|(at, _)| at) > main_ended,
+        "it comes when main has ended",
+    )?;
+    let end = story.end_of(c1).map(|(_, ending)| ending);
+    that(
+        &story,
+        end == Some(Ending::Killed(libc::SIGTERM)),
+        "and ends the sleeper",
+    )?;
+
+    // Nobody outside of the run is ever signalled.
+    let story = sleeper("sleep 1000 & echo $PPID >pid")?;
+    story.observed()?;
+    that(
+        &story,
+        story.end == End::LeftBehind(vec!["c1".to_owned()]),
+        "the witness is, and c1 is not named",
+    )
 }

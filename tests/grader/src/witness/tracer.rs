@@ -211,7 +211,6 @@ impl Tracer {
         match order {
             Order::Quiet | Order::Settle => self.asked = Some(order),
             Order::Finish => self.plan.interactive = false,
-            Order::Stop => self.finish(End::Stopped),
             Order::Input(bytes) => channel.send(&bytes),
             Order::Close => channel.close_input(),
             Order::Signal(name, signal) => {

@@ -49,7 +49,6 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
                     };
                     pid.into_iter().for_each(|pid| kill(pid, signal));
                 }
-                Order::Stop => return Ok(kill_all(told(story, channel), End::Stopped)),
             }
         }
         if woken.abandoned {

@@ -214,3 +214,33 @@ pub fn asleep() -> u8 {
     });
     told("wait", waitpid(child.expect("a child"), None))
 }
+
+/// A child ends, and its parent gets to know of it: by the kernel's word, by what comes before the end, or by a guess.
+pub fn learns(way: &str) -> u8 {
+    let (from, to) = pipe().expect("a pipe");
+    let child = fork(|| 0).expect("a child");
+    close(to).expect("an end to close");
+    match way {
+        "pidfd" => drop(poll(pidfd(child))),
+        "pipe" => drop(read(&from, &mut [0])),
+        "nap" => pause_for(50),
+        "never" => return 0,
+        _ => {}
+    }
+    told("wait", waitpid(child, None))
+}
+
+fn pidfd(pid: Pid) -> libc::c_int {
+    let fd = call(libc::SYS_pidfd_open, [pid.as_raw() as usize, 0, 0]);
+    fd.expect("a pidfd") as libc::c_int
+}
+
+fn poll(fd: libc::c_int) -> libc::c_int {
+    let mut one = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: `one` outlives the call.
+    unsafe { libc::poll(&raw mut one, 1, -1) }
+}

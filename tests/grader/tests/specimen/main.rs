@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ["subreaper"] => children::subreaper(),
         ["gone"] => children::gone(),
         ["relay"] => children::relay(),
+        ["learns", way] => children::learns(way),
         ["asleep"] => children::asleep(),
 
         ["thread"] => threads::thread(),
