@@ -12,6 +12,7 @@ use crate::{
 use libtest_mimic::{Arguments, Failed, Trial};
 use nanoserde::SerJson;
 use std::{
+    collections::BTreeMap,
     io::Write,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -181,7 +182,7 @@ fn steps(lab: Lab, checks: &'static [Check], args: &[String]) -> ExitCode {
         }
     }
     verdicts.call_off();
-    keep(&record, only);
+    keep(&record);
     let unchecked = record
         .lines()
         .filter(|line| line.ends_with("not-checked"))
@@ -238,28 +239,22 @@ fn judge(lab: Lab, outcome: &[(&'static str, Verdict)], paint: &Paint) -> (State
     }
 }
 
-/// Keeps the record for the overview. A run of one step leaves what is known of the others as it is.
-fn keep(record: &str, only: Option<usize>) {
+/// Keeps the record for the overview. What is known of the steps that this run has not judged stays as it is: a run stops
+/// at the first step that fails, and a step that passed before is not undone by that.
+fn keep(record: &str) {
     let Some(file) = std::env::var_os("LAB_PROGRESS") else {
         return;
     };
     let file = Path::new(&file);
-    let mut lines: Vec<String> = record.lines().map(str::to_owned).collect();
-    if let Some(number) = only {
-        let own = format!("{number} ");
-        let before = std::fs::read_to_string(file).unwrap_or_default();
-        lines.extend(
-            before
-                .lines()
-                .filter(|line| !line.starts_with(&own))
-                .map(str::to_owned),
-        );
-        lines.sort();
-    }
+    let number = |line: &str| line.split(' ').next()?.parse::<usize>().ok();
+    let before = std::fs::read_to_string(file).unwrap_or_default();
+    let lines = before.lines().chain(record.lines());
+    let known: BTreeMap<usize, &str> = lines.filter_map(|line| Some((number(line)?, line))).collect();
+    let text: String = known.values().flat_map(|line| [*line, "\n"]).collect();
     let kept = file
         .parent()
         .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(file, lines.join("\n") + "\n"));
+        .and_then(|()| std::fs::write(file, text));
     if let Err(error) = kept {
         eprintln!(
             "{}: {error}; the verdict stands, but the overview will not know it",

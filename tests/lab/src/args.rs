@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::{Result, Trouble};
 
+/// What `--help` says.
 pub const HELP: &str = "\
 cargo lab                      the labs, their steps, and how far you are
 cargo lab LAB                  builds a lab and runs its steps, up to the first that fails
@@ -19,6 +20,7 @@ LAB is a number, a name, or both: 3, zombie, 03-zombie.
 Exit: 0 all steps passed, 1 a step failed or did not compile, 2 wrong usage.
 ";
 
+/// What to do.
 pub enum Request {
     Help,
     Version,
@@ -135,6 +137,7 @@ fn program(value: Option<OsString>) -> Result<PathBuf> {
     }
 }
 
+/// Wrong usage, in a line that says what is wrong.
 pub fn usage<T>(line: impl Into<String>) -> Result<T> {
     Err(Trouble::Usage(line.into()))
 }

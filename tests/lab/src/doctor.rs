@@ -66,6 +66,7 @@ impl Finding {
     }
 }
 
+/// Prints what was found; fails where labs cannot be judged fully.
 pub fn doctor() -> Result {
     let paint = Paint::on(&io::stdout());
     let mut findings = kernel::look();

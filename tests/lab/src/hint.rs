@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::syllabus::Step;
 use crate::{Result, reason, say, warn};
 
+/// Prints it, for this step or the first that is left to do.
 pub fn hint(kit: &Kit, word: &str, number: Option<u32>) -> Result {
     let lab = kit.lab(word)?;
     let syllabus = kit.syllabus(lab)?;

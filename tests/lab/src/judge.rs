@@ -12,6 +12,7 @@ use crate::build::build;
 use crate::labs::Kit;
 use crate::{Result, reason, trouble};
 
+/// Builds the lab, and judges what the order names.
 pub fn judge(kit: &Kit, order: &Order) -> Result {
     let lab = kit.lab(&order.lab)?;
     if let Some(number) = order.step {

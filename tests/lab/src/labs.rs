@@ -7,11 +7,13 @@ use crate::args::usage;
 use crate::syllabus::Syllabus;
 use crate::{Result, trouble};
 
+/// The project, and its labs by number.
 pub struct Kit {
     pub root: PathBuf,
     pub labs: Vec<Lab>,
 }
 
+/// A lab.
 pub struct Lab {
     pub number: u32,
     pub name: String,
@@ -36,9 +38,10 @@ impl Kit {
         Ok(Self { root, labs })
     }
 
-    /// The lab that a learner means by `3`, `zombie` or `03-zombie`.
+    /// The lab that a learner means by `3`, `zombie` or `03-zombie`, in small letters or capitals.
     pub fn lab(&self, word: &str) -> Result<&Lab> {
-        let meant = |lab: &&Lab| word == lab.name || word == lab.id || word.parse() == Ok(lab.number);
+        let is = |name: &String| name.eq_ignore_ascii_case(word);
+        let meant = |lab: &&Lab| is(&lab.name) || is(&lab.id) || word.parse() == Ok(lab.number);
         match self.labs.iter().find(meant) {
             Some(lab) => Ok(lab),
             None => {
@@ -52,6 +55,7 @@ impl Kit {
         }
     }
 
+    /// The steps of a lab, and their hints.
     pub fn syllabus(&self, lab: &Lab) -> Result<Syllabus> {
         Syllabus::read(&self.root, &format!("tests/hints/{}.md", lab.id))
     }
@@ -73,14 +77,17 @@ impl Lab {
         })
     }
 
+    /// The package that a learner edits.
     pub fn package(&self) -> String {
         format!("lab-{}", self.name)
     }
 
+    /// Where its sources are, seen from the top of the project.
     pub fn sources(&self) -> String {
         format!("labs/{}/src", self.id)
     }
 
+    /// The book's chapter about it, seen from there.
     pub fn chapter(&self) -> String {
         format!("book/src/{}.md", self.id)
     }

@@ -4,6 +4,8 @@
 //! purpose: it is between a saved edit and its verdict, so the judging and the printing of a verdict are left to
 //! the lab's own test binary, which takes this process over.
 
+#![warn(missing_docs)]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("forkroom needs Linux: book/src/introduction.md says what to do on macOS and Windows");
 
@@ -33,6 +35,7 @@ pub enum Trouble {
     Other(String),
 }
 
+/// What a part of the command comes to: by itself, how the command exits.
 pub type Result<T = ExitCode> = std::result::Result<T, Trouble>;
 
 /// Trouble with a file or a program, which it names.

@@ -14,6 +14,7 @@ struct Row<'a> {
     progress: Progress,
 }
 
+/// Prints them.
 pub fn overview(kit: &Kit) -> Result {
     let paint = Paint::on(&io::stdout());
     let mut rows = Vec::new();

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::labs::{Kit, Lab};
 use crate::syllabus::{Step, Syllabus};
 
+/// How a step came out when it was judged last.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mark {
     Passed,
@@ -18,6 +19,7 @@ pub enum Mark {
     NotReached,
 }
 
+/// What is known of a lab.
 pub struct Progress {
     marks: BTreeMap<u32, Mark>,
     /// When the lab was judged last, if ever.
@@ -27,6 +29,7 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Reads the record; an empty one where there is none.
     pub fn read(kit: &Kit, lab: &Lab) -> Self {
         let record = kit.record("progress", lab);
         let judged = fs::metadata(&record).and_then(|meta| meta.modified()).ok();
@@ -43,10 +46,12 @@ impl Progress {
         }
     }
 
+    /// How this step came out.
     pub fn mark(&self, step: &Step) -> Mark {
         self.marks.get(&step.number).copied().unwrap_or(Mark::NotReached)
     }
 
+    /// How many steps passed.
     pub fn passed(&self, syllabus: &Syllabus) -> usize {
         syllabus
             .steps

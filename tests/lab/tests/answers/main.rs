@@ -38,6 +38,7 @@ fn main() -> std::process::ExitCode {
         }
         for (kind, test, observes) in [
             ("stub", stub as fn(&Lab) -> Result<(), Failed>, false),
+            ("record", record, false),
             ("true", passes_nothing, true),
             ("enough", enough, false),
             ("untraced", untraced::same, true),
@@ -178,6 +179,32 @@ fn stub(lab: &Lab) -> Result<(), Failed> {
         Ok(())
     } else {
         Err(format!("not undone: {done:?}:\n{text}").into())
+    }
+}
+
+/// A run that stops early leaves what was known of the steps that it did not come to.
+fn record(lab: &Lab) -> Result<(), Failed> {
+    let place = tempfile::tempdir()?;
+    let file = place.path().join("progress/record");
+    let checks = &built()?.checks[&lab.package("lab")];
+    let mut run = Command::new(checks);
+    run.arg("--steps")
+        .env_remove("LAB_PROGRAM")
+        .env("LAB_PROGRESS", &file);
+    let recorded = |run: &mut Command| output(run).and_then(|_| Ok(std::fs::read_to_string(&file)?));
+    let first = recorded(&mut run)?;
+    std::fs::write(&file, "1 passed\n2 passed\n10 failed\n")?;
+    let second = recorded(&mut run)?;
+    let one = recorded(run.args(["--step", "2"]))?;
+    let expected = [
+        "1 undone\n",
+        "1 undone\n2 passed\n10 failed\n",
+        "1 undone\n2 undone\n10 failed\n",
+    ];
+    if [&first, &second, &one] == expected {
+        Ok(())
+    } else {
+        Err(format!("{first:?}, {second:?}, {one:?}; expected {expected:?}").into())
     }
 }
 

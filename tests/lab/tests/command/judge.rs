@@ -9,7 +9,7 @@ use crate::kit::Kit;
 fn the_checks_take_over() {
     let kit = Kit::new();
     let record = kit.path("target/forkroom/progress/01-toy");
-    for word in ["1", "01", "toy", "01-toy"] {
+    for word in ["1", "01", "toy", "01-toy", "Toy", "TOY", "01-Toy"] {
         let told = format!(
             "called with --steps\nLAB_PROGRAM=(not set)\nLAB_PROGRESS={}\n",
             record.display()
