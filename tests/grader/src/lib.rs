@@ -12,6 +12,8 @@
 //! }
 //! ```
 
+#![warn(missing_docs)]
+
 mod expect;
 mod facts;
 mod harness;

@@ -32,14 +32,17 @@ impl Paint {
         }
     }
 
+    /// What is as it should be.
     pub fn green(&self, text: &str) -> String {
         self.wrap("32", text)
     }
 
+    /// What is not.
     pub fn red(&self, text: &str) -> String {
         self.wrap("1;31", text)
     }
 
+    /// What is left open, or to look at.
     pub fn yellow(&self, text: &str) -> String {
         self.wrap("33", text)
     }

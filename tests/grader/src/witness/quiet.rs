@@ -315,26 +315,11 @@ impl Tracer {
             }
         }
         self.kill_unborn();
+        // What slipped out of the tracer's sight (`CLONE_UNTRACED`) is still a descendant of the subreaper.
         let me = nix::unistd::getpid().as_raw();
         proc::descendants(me)
             .into_iter()
             .for_each(|pid| kill(pid, libc::SIGKILL));
         Duration::from_millis(20)
-    }
-
-    /// What slipped out of the tracer's sight (`CLONE_UNTRACED`) is still a descendant of the subreaper.
-    pub(super) fn kill_escaped(&self) {
-        let me = nix::unistd::getpid().as_raw();
-        loop {
-            let escaped = proc::descendants(me);
-            if escaped.is_empty() {
-                return;
-            }
-            for pid in escaped {
-                kill(pid, libc::SIGKILL);
-            }
-            // SAFETY: asks for no status; returns at once when no child is left.
-            unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::__WALL) };
-        }
     }
 }

@@ -181,7 +181,6 @@ impl Tracer {
                 }
             }
         }
-        self.kill_escaped();
         channel.drain();
         self.limit(channel); // it may have ended by itself, with too much in the pipe
         if !self.executed

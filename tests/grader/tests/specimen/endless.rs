@@ -144,7 +144,7 @@ pub fn tick() -> u8 {
 
 /// Leaves directories that let nobody in: one with something in it, and the one that it runs in.
 pub fn locked() -> u8 {
-    let nobody = || Permissions::from_mode(0);
+    let nobody = || Permissions::from_mode(0o000);
     let done = fs::create_dir_all("locked/inner")
         .and_then(|()| fs::write("locked/inner/file", "x"))
         .and_then(|()| fs::set_permissions("locked/inner", nobody()))
