@@ -61,6 +61,13 @@ impl Story {
         if to < rows.len() {
             let _ = writeln!(text, "    … {} later events", rows.len() - to);
         }
+        if self.untold > 0 {
+            let _ = writeln!(
+                text,
+                "    … and {} calls more, which are counted and not told",
+                self.untold
+            );
+        }
         text
     }
 

@@ -236,6 +236,10 @@ impl Tracer {
         if !self.executed || self.end.is_some() {
             return;
         }
+        if self.plan.long && self.story.events.len() >= TOLD && matches!(what, What::Calls(_)) {
+            self.story.untold += 1;
+            return;
+        }
         let event = Event { who, what };
         if let (
             What::Calls(new),
@@ -251,10 +255,6 @@ impl Tracer {
             return;
         }
         if let What::Calls(call) = &event.what {
-            if self.plan.long && self.story.events.len() >= TOLD {
-                self.story.untold += 1;
-                return;
-            }
             self.words += call.text.len() + call.on.iter().map(String::len).sum::<usize>();
         }
         self.story.events.push(event);

@@ -8,6 +8,7 @@ mod calls;
 mod children;
 mod crowds;
 mod endless;
+mod servers;
 mod sys;
 mod threads;
 
@@ -73,6 +74,11 @@ fn main() -> ExitCode {
         ["escape"] => endless::escape(),
         ["locked"] => endless::locked(),
         ["stay", fifo] => endless::stay(fifo),
+
+        ["serve", way] => servers::serve(way, "127.0.0.1:0"),
+        ["serve", way, addr] => servers::serve(way, addr),
+        ["limits"] => servers::limits(),
+        ["unblock"] => servers::unblock(),
 
         ["pieces"] => calls::pieces(),
         ["bytes"] => calls::bytes(),
