@@ -8,7 +8,11 @@ use nix::{
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    path::Path,
 };
 
 /// How the other side ended the conversation.
@@ -48,7 +52,18 @@ impl Peer {
         })
     }
 
-    /// Its own address: the PEER of the server's lines.
+    /// As [`Peer::connect`], to a socket in the file system.
+    pub(crate) fn connect_to_path(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            socket: UnixStream::connect(path)?.into(),
+            address: SocketAddr::from(([0; 4], 0)),
+            unsent: Vec::new(),
+            received: Vec::new(),
+            end: None,
+        })
+    }
+
+    /// Its own address: the PEER of the server's lines. `0.0.0.0:0` for a Unix socket, which has none.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -45,6 +45,10 @@ pub struct Plan {
     pub output: usize,
     /// The last resort, in seconds of wall-clock time.
     pub seconds: u64,
+    /// Main is stopped behind its `nth` call, counted from its first `socket(2)` or `socketpair(2)`, until [`Order::Go`].
+    pub pause_after: Option<usize>,
+    /// It runs as this user, and its directory is that user's; `None`: as the test's.
+    pub user: Option<u32>,
     /// How many descriptors it may have (`RLIMIT_NOFILE`, the soft limit).
     pub descriptors: u64,
     /// A long run: calls beyond the first two thousand are counted and not told.
@@ -59,7 +63,11 @@ impl Plan {
         let orders_exits = self.hold_exits.as_ref().is_some_and(|order| !order.is_empty());
         let holds =
             orders_exits || self.hold_signal.is_some() || self.hold_call.is_some() || self.first.is_some();
-        holds || self.signal_watched != 0 || self.exit_code.is_some() || !self.faults.is_empty()
+        holds
+            || self.pause_after.is_some()
+            || self.signal_watched != 0
+            || self.exit_code.is_some()
+            || !self.faults.is_empty()
     }
 
     /// What is special about this run, in words; empty for a plain one.
@@ -106,6 +114,15 @@ impl Plan {
         }
         if let Some(first) = &self.first {
             all.push(format!("{first} is always faster than the others"));
+        }
+        if let Some(n) = self.pause_after {
+            all.push(format!(
+                "it is stopped behind its {} call, from its first socket on",
+                nth(n)
+            ));
+        }
+        if let Some(user) = self.user {
+            all.push(format!("it runs as user {user}"));
         }
         all.join(", and ")
     }
@@ -187,6 +204,8 @@ pub enum Order {
     Quiet,
     /// Answer when everybody sleeps, or nobody is left.
     Settle,
+    /// Let main go on that was stopped by [`Plan::pause_after`].
+    Go,
     /// Send this signal to the process of this name.
     Signal(String, i32),
     /// Write to its standard input.

@@ -54,6 +54,8 @@ impl Run {
                 hold_exits: None,
                 hold_signal: None,
                 hold_call: None,
+                pause_after: None,
+                user: None,
                 exit_code: None,
                 first: None,
                 watch: None,
@@ -193,6 +195,20 @@ impl Run {
     /// Each output stream may carry that many bytes (by default 256 KiB).
     pub fn output(mut self, bytes: usize) -> Self {
         self.plan.output = bytes;
+        self
+    }
+
+    /// Main is stopped behind its `nth` call of interest, counted from its first `socket(2)` or `socketpair(2)`, until the
+    /// test says [`Running::go`]. Meanwhile it is quiet, and [`Story::paused`] tells where it stands.
+    pub fn pause_after(mut self, nth: usize) -> Self {
+        self.plan.pause_after = Some(nth);
+        self
+    }
+
+    /// It runs as this user, with the group of the same number and no other; its directory belongs to that user. Only root
+    /// may order that.
+    pub fn user(mut self, user: u32) -> Self {
+        self.plan.user = Some(user);
         self
     }
 
@@ -411,6 +427,14 @@ impl Running {
     /// [`Refusal::Broken`] when the witness is gone.
     pub fn signal(&mut self, name: &str, signal: Signal) -> Verdict {
         self.order(&Order::Signal(name.to_owned(), signal as i32))
+    }
+
+    /// Lets main go on that was stopped by [`Run::pause_after`].
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when the witness is gone.
+    pub fn go(&mut self) -> Verdict {
+        self.order(&Order::Go)
     }
 
     /// Writes to its standard input.

@@ -16,6 +16,7 @@ use std::{
     collections::BTreeMap,
     fs,
     net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
     slice,
     time::Duration,
 };
@@ -34,7 +35,13 @@ pub enum Turn {
 /// A server that runs. When it is dropped, the run ends.
 pub struct Server {
     running: Running,
-    address: SocketAddr,
+    place: Place,
+}
+
+/// Where a server listens.
+enum Place {
+    Internet(SocketAddr),
+    Path(PathBuf),
 }
 
 impl Run {
@@ -49,8 +56,12 @@ impl Run {
         let address = stdout
             .strip_prefix("listening on ")
             .and_then(|rest| rest.strip_suffix('\n'));
-        match address.and_then(|address| address.parse().ok()) {
-            Some(address) if running.settle()? => Ok(Server { running, address }),
+        let place = address.map(|address| match address.parse() {
+            Ok(address) => Place::Internet(address),
+            Err(_) => Place::Path(Path::new(&story.directory).join(address)),
+        });
+        match place {
+            Some(place) if running.settle()? => Ok(Server { running, place }),
             _ => {
                 story.expect_over()?;
                 let why = "Only when the server says so can anybody know that it listens, and on which port.";
@@ -62,9 +73,12 @@ impl Run {
 }
 
 impl Server {
-    /// Where it listens.
+    /// Where it listens; `0.0.0.0:0` where that is a path.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        match self.place {
+            Place::Internet(address) => address,
+            Place::Path(_) => SocketAddr::from(([0; 4], 0)),
+        }
     }
 
     /// A new peer, connected; the server may not have accepted it yet.
@@ -72,11 +86,15 @@ impl Server {
     /// # Errors
     /// A refusal when nobody listens any more.
     pub fn connect(&mut self) -> Verdict<Peer> {
-        match Peer::connect(self.address) {
+        let (connected, to) = match &self.place {
+            Place::Internet(address) => (Peer::connect(*address), address.to_string()),
+            Place::Path(path) => (Peer::connect_to_path(path), path.display().to_string()),
+        };
+        match connected {
             Ok(peer) => Ok(peer),
             Err(error) => {
                 self.settle()?;
-                let happened = format!("connect to {} failed: {error}", self.address);
+                let happened = format!("connect to {to} failed: {error}");
                 Err(self.refuse(
                     "the server takes connections",
                     happened,
@@ -183,7 +201,9 @@ impl Server {
                 Turn::Done => return Ok(true),
                 Turn::Moved => {}
                 // The kernel's business, which no call waits for. How often one looks changes nothing in what is found.
-                Turn::Stuck if under_way(self.address, peers) => std::thread::sleep(Duration::from_millis(1)),
+                Turn::Stuck if under_way(self.address(), peers) => {
+                    std::thread::sleep(Duration::from_millis(1))
+                }
                 Turn::Stuck => return Ok(false),
             }
         }
@@ -306,15 +326,32 @@ impl Server {
         }
     }
 
-    /// Ends it with this signal: it says `bye` and exits with 0.
+    /// Ends it with this signal: it exits with 0.
     ///
     /// # Errors
     /// A refusal; as [`Run::run`].
-    pub fn stop(mut self, signal: Signal) -> Verdict<Told> {
+    pub fn end(mut self, signal: Signal) -> Verdict<Told> {
         self.settle()?;
         self.running.signal("main", signal)?;
         let told = self.running.finish()?;
         told.expect_exit(0)?;
+        Ok(told)
+    }
+
+    /// Lets it come to its end by itself.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn finish(self) -> Verdict<Told> {
+        self.running.finish()
+    }
+
+    /// Ends it with this signal: it says `bye` and exits with 0.
+    ///
+    /// # Errors
+    /// A refusal; as [`Run::run`].
+    pub fn stop(self, signal: Signal) -> Verdict<Told> {
+        let told = self.end(signal)?;
         let stdout = told.stdout();
         let happened = format!(
             "the last line was {:?}",

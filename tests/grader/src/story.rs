@@ -239,6 +239,8 @@ pub struct Story {
     pub events: Vec<Event>,
     /// Who sleeps, and in which call, when this is the story up to a quiet moment; else nobody.
     pub asleep: Vec<Sleeper>,
+    /// Main is stopped behind this call, as the check had ordered.
+    pub paused: Option<String>,
     /// What came out of main's standard output, up to the limit.
     pub stdout: Vec<u8>,
     /// The same of standard error.

@@ -321,9 +321,25 @@ impl Story {
                 if call.on.len() == 32 { " or more" } else { "" }
             ),
             (Family::Poll, _) => format!("wakes in {}: {} is ready{times}", call.name, self.on(call)),
+            (Family::Bind, _) => {
+                let to = call
+                    .on
+                    .get(1)
+                    .map_or("", String::as_str)
+                    .replacen(&self.directory, "DIR", 1);
+                format!("binds a socket to {to}{came_back}")
+            }
+            (Family::Connect, _) => {
+                let to = call
+                    .on
+                    .get(1)
+                    .map_or("", String::as_str)
+                    .replacen(&self.directory, "DIR", 1);
+                format!("connects to {to}{came_back}")
+            }
             (Family::Accept, _) if failed.is_none() => format!("accepts {}", plain(call.on.last()?)),
             (Family::SignalWait, _) => format!("waits for a signal in {}{came_back}", call.name),
-            (Family::Accept | Family::Connect | Family::Lock, _) => {
+            (Family::Accept | Family::Lock, _) => {
                 format!("{} on {}{came_back}", call.name, self.on(call))
             }
             (_, "kill" | "tkill" | "tgkill") => self.kill(call, failed.as_deref()),

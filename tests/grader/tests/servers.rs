@@ -4,7 +4,7 @@ mod common;
 
 use common::{LAB, that};
 use grader::{
-    Blocking, Errno, Family, MAIN, PeerEnd, Refusal, Server, SignalName, Verdict, What, checks, libc,
+    Blocking, Errno, Family, MAIN, PeerEnd, Refusal, Run, Server, SignalName, Verdict, What, checks, libc,
 };
 use std::process::ExitCode;
 
@@ -26,6 +26,10 @@ fn main() -> ExitCode {
         a_program_has_the_descriptors_that_it_is_given,
         the_flags_of_the_input_are_told,
         a_bind_can_fail,
+        a_pause_stands_behind_a_call,
+        who_is_let_go_by_the_end_of_the_test_ends,
+        another_user_runs_it,
+        a_path_is_a_place_too,
     ])
 }
 
@@ -279,4 +283,71 @@ fn a_bind_can_fail() -> Verdict {
         .command(&["serve", "rightly"])
         .fail(Family::Bind, 1, Errno::EACCES);
     run.run()?.expect_exit(1)
+}
+
+/// Behind each call of a start, and at none of them has it said that it listens.
+fn a_pause_stands_behind_a_call() -> Verdict {
+    for (nth, call) in [(1, "socket"), (3, "bind"), (4, "listen")] {
+        let mut run = LAB.command(&["serve", "rightly"]).pause_after(nth).start()?;
+        let story = run.until_quiet()?;
+        story.observed()?;
+        that(
+            &story,
+            story.paused.as_deref() == Some(call),
+            &format!("it stands behind {call}"),
+        )?;
+        that(&story, story.stdout.is_empty(), "it has not said that it listens")?;
+        run.go()?;
+        let story = run.until_quiet()?;
+        that(&story, story.paused.is_none(), "it stands no more")?;
+        that(
+            &story,
+            story.stdout().starts_with("listening on "),
+            "it has said that it listens",
+        )?;
+        let told = story.calls(MAIN).find(|(_, call)| call.name == "bind");
+        let address = told
+            .and_then(|(_, call)| call.on.get(1).cloned())
+            .unwrap_or_default();
+        that(
+            &story,
+            address == "127.0.0.1:0",
+            "the address of its bind is told",
+        )?;
+    }
+    Ok(())
+}
+
+fn who_is_let_go_by_the_end_of_the_test_ends() -> Verdict {
+    let mut run = LAB.command(&["serve", "rightly"]).pause_after(3).start()?;
+    run.until_quiet()?.observed()?;
+    run.signal("main", SignalName::SIGTERM)?;
+    let told = run.finish()?;
+    told.expect_exit(0)
+}
+
+fn another_user_runs_it() -> Verdict {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Refusal::NotChecked(
+            "only root may run a program as another user".to_owned(),
+        ));
+    }
+    let story = Run::new(
+        "/bin/sh".as_ref(),
+        &["-c", "id -u; id -g; touch mine && echo mine"],
+    )
+    .user(65_534)
+    .run()?;
+    story.expect_lines(&["65534", "65534", "mine"])
+}
+
+fn a_path_is_a_place_too() -> Verdict {
+    let mut server = LAB.command(&["serve", "path"]).serve()?;
+    let mut peer = server.connect()?;
+    peer.send(b"hello");
+    server.expect(&mut peer, b"hello", "over a path")?;
+    peer.finish();
+    server.expect_closed(&mut peer, "over a path")?;
+    server.end(SignalName::SIGTERM)?;
+    Ok(())
 }

@@ -1,10 +1,11 @@
 //! Reads the memory of a stopped process (`process_vm_readv(2)`).
 
 use nix::{
+    libc,
     sys::uio::{RemoteIoVec, process_vm_readv},
     unistd::Pid,
 };
-use std::io::IoSliceMut;
+use std::{io::IoSliceMut, net::SocketAddr};
 
 /// Up to `len` bytes from `address`; fewer where the mapping ends, none where there is none.
 pub fn bytes(pid: i32, address: u64, len: usize) -> Vec<u8> {
@@ -28,6 +29,33 @@ pub fn word(pid: i32, address: u64, i: u64) -> Option<i32> {
 pub fn double_word(pid: i32, address: u64, i: u64) -> Option<u64> {
     let bytes = bytes(pid, address.checked_add(8 * i)?, 8);
     Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+/// The address in a `struct sockaddr` of `len` bytes: a path for `AF_UNIX` (`@` in front of an abstract name), `IP:PORT`
+/// for the internet's (`unix(7)`, `ip(7)`, `ipv6(7)`).
+pub fn socket_address(pid: i32, address: u64, len: u64) -> Option<String> {
+    let all = bytes(pid, address, len.min(128) as usize);
+    let (family, rest) = all.split_first_chunk()?;
+    let port = || Some(u16::from_be_bytes(rest.get(..2)?.try_into().ok()?));
+    match i32::from(u16::from_ne_bytes(*family)) {
+        libc::AF_UNIX => match rest {
+            [] => None,
+            [0, name @ ..] => Some(format!("@{}", String::from_utf8_lossy(name))),
+            path => {
+                let end = path.iter().position(|&b| b == 0).unwrap_or(path.len());
+                Some(String::from_utf8_lossy(&path[..end]).into_owned())
+            }
+        },
+        libc::AF_INET => {
+            let ip: [u8; 4] = rest.get(2..6)?.try_into().ok()?;
+            Some(SocketAddr::from((ip, port()?)).to_string())
+        }
+        libc::AF_INET6 => {
+            let ip: [u8; 16] = rest.get(6..22)?.try_into().ok()?;
+            Some(SocketAddr::from((ip, port()?)).to_string())
+        }
+        _ => None,
+    }
 }
 
 /// The zero-terminated string at `address`, its first 4,096 bytes at most.

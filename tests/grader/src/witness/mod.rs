@@ -107,6 +107,9 @@ fn run_in(scratch: &Path, mut plan: Plan, channel: &mut Channel) -> io::Result<(
         let everybody = Permissions::from_mode(0o755);
         fs::set_permissions(Path::new(&plan.directory).join(name), everybody)?;
     }
+    if let Some(user) = plan.user {
+        std::os::unix::fs::chown(&plan.directory, Some(user), Some(user))?;
+    }
     let story = observe(plan, channel)?;
     channel.answer(&Answer::Over(story));
     channel.until_closed(); // the check may look at the directory until then
@@ -158,6 +161,7 @@ fn blank(plan: &Plan, end: End) -> Story {
         processes: Vec::new(),
         events: Vec::new(),
         asleep: Vec::new(),
+        paused: None,
         stdout: Vec::new(),
         stderr: Vec::new(),
         untold: 0,

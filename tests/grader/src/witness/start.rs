@@ -20,7 +20,10 @@ use nix::{
         stat::Mode,
         wait::waitpid,
     },
-    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, pipe2, read, write},
+    unistd::{
+        ForkResult, Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, pipe2, read, setgid,
+        setgroups, setuid, write,
+    },
 };
 use std::{
     ffi::CString,
@@ -170,6 +173,7 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
             .map_err(told("setrlimit"))?;
         limit_descriptors(plan.descriptors).map_err(told("setrlimit"))?;
         default_signals();
+        plan.user.map_or(Ok(()), become_user).map_err(told("setuid"))?;
         let mut word = [0];
         read(go.as_fd(), &mut word).map_err(told("read"))?;
         // SAFETY: marks every descriptor from 3 on close-on-exec; takes no pointer.
@@ -190,6 +194,13 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         execve(program, argv, &environment(plan)).map_err(reason)
     });
     error
+}
+
+/// Gives up all rights but those of this user.
+fn become_user(user: u32) -> nix::Result<()> {
+    setgroups(&[])?;
+    setgid(Gid::from_raw(user))?;
+    setuid(Uid::from_raw(user))
 }
 
 /// The test has raised its own soft limit, for the peers of servers.

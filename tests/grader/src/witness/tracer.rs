@@ -60,6 +60,8 @@ pub enum Stop {
     HeldAtSignal(i32),
     /// The witness holds it before its first step, or between two calls.
     HeldBetween,
+    /// The witness holds it behind a call until the test says go.
+    Paused,
 }
 
 /// Where a process is in its life.
@@ -116,6 +118,8 @@ pub struct Tracer {
     pub(super) held_signal: bool,
     /// Calls that count for [`Plan::hold_call`], so far.
     calls_counted: usize,
+    /// Calls of main that count for [`Plan::pause_after`], so far.
+    calls_of_main: usize,
     /// Who ended last.
     last_dead: Proc,
     /// Bytes of text in the story.
@@ -148,6 +152,7 @@ impl Tracer {
             end: None,
             held_signal: false,
             calls_counted: 0,
+            calls_of_main: 0,
             last_dead: MAIN,
             unborn: BTreeSet::new(),
             words: 0,
@@ -209,7 +214,11 @@ impl Tracer {
     fn obey(&mut self, order: Order, channel: &mut Channel) {
         match order {
             Order::Quiet | Order::Settle => self.asked = Some(order),
-            Order::Finish => self.plan.interactive = false,
+            Order::Finish => {
+                self.plan.interactive = false;
+                self.go();
+            }
+            Order::Go => self.go(),
             Order::Input(bytes) => channel.send(&bytes),
             Order::Close => channel.close_input(),
             Order::Signal(name, signal) => {
@@ -222,6 +231,37 @@ impl Tracer {
             }
         }
         self.pace.hurry();
+    }
+
+    /// Lets go whom the test has stopped.
+    fn go(&mut self) {
+        self.story.paused = None;
+        let paused = self
+            .threads
+            .iter()
+            .filter(|(_, thread)| thread.stop == Stop::Paused);
+        let paused: Vec<i32> = paused.map(|(&tid, _)| tid).collect();
+        paused.into_iter().for_each(|tid| self.resume(tid, 0));
+    }
+
+    /// Main has come to the call behind which the test wants it stopped.
+    fn pauses(&mut self, who: Proc, name: &str) -> bool {
+        let Some(nth) = self
+            .plan
+            .pause_after
+            .filter(|_| who == MAIN && self.end.is_none())
+        else {
+            return false;
+        };
+        if self.calls_of_main > 0 || matches!(name, "socket" | "socketpair") {
+            self.calls_of_main += 1;
+        }
+        let pauses = self.calls_of_main == nth;
+        if pauses {
+            self.calls_of_main += 1; // once
+            self.story.paused = Some(name.to_owned());
+        }
+        pauses
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Proc> {
@@ -888,14 +928,16 @@ impl Tracer {
             }
             return self.resume(tid, 0);
         }
-        let (who, family) = (self.threads[&tid].who, entry.family);
+        let (who, family, name) = (self.threads[&tid].who, entry.family, entry.name.clone());
         self.givers_first(tid, |giver| giver.gives_to(&entry));
         if entry.tells_of_stops() {
             let children = self.story.children(who);
             self.take_reports_of(|thread| children.contains(&thread.who));
         }
         self.note_call(tid, entry, Some(result));
-        if self.holds_between(who, Some(family)) {
+        if self.pauses(who, &name) {
+            self.set_stop(tid, Stop::Paused);
+        } else if self.holds_between(who, Some(family)) {
             self.set_stop(tid, Stop::HeldBetween);
         } else {
             self.resume(tid, 0);
@@ -969,6 +1011,9 @@ impl Tracer {
         }
         if entry.name == "epoll_ctl" && entry.args[3] != 0 {
             on.push(epoll_events(memory::word(tid, entry.args[3], 0).unwrap_or(0)));
+        }
+        if matches!(entry.family, Family::Bind | Family::Connect) {
+            on.extend(memory::socket_address(tid, entry.args[1], entry.args[2]));
         }
         for name in &mut on {
             self.name_stream(name);

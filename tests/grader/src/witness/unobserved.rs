@@ -37,6 +37,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         for order in woken.orders {
             match order {
                 Order::Quiet | Order::Settle => asked = Some(order),
+                Order::Go => {}
                 Order::Finish => plan.interactive = false,
                 Order::Input(bytes) => channel.send(&bytes),
                 Order::Close => channel.close_input(),

@@ -75,6 +75,7 @@ fn main() -> ExitCode {
         ["locked"] => endless::locked(),
         ["stay", fifo] => endless::stay(fifo),
 
+        ["serve", "path"] => servers::serve_path(),
         ["serve", way] => servers::serve(way, "127.0.0.1:0"),
         ["serve", way, addr] => servers::serve(way, addr),
         ["limits"] => servers::limits(),

@@ -13,7 +13,7 @@ use nix::{
 use std::{
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::net::UnixListener},
 };
 
 /// An echo server on poll; `way` is what it does wrong.
@@ -70,6 +70,25 @@ fn talk(mut client: TcpStream, way: &str) -> Option<TcpStream> {
         Err(error) if way == "dies" => panic!("{error}"),
         Err(_) => None,
     }
+}
+
+/// One client after the other, on a socket in its directory.
+pub fn serve_path() -> u8 {
+    let bye = SigHandler::Handler(bye);
+    let (Ok(_), Ok(listener)) = (
+        on(Signal::SIGTERM, bye, SaFlags::empty()),
+        UnixListener::bind("here"),
+    ) else {
+        return 1;
+    };
+    said("listening on here");
+    for mut client in listener.incoming().flatten() {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = client.read(&mut buffer) {
+            let _ = client.write_all(&buffer[..n]);
+        }
+    }
+    0
 }
 
 extern "C" fn bye(_: libc::c_int) {
