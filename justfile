@@ -43,10 +43,10 @@ lint:
 review:
     INSTA_UPDATE=always cargo test
 
-# run the solutions' checks 500 times (or RUNS), half of them under load: not one verdict may differ
+# run the solutions' checks 500 times (or RUNS; of these LABS), half of them under load: not one verdict may differ
 [group('measure')]
-soak RUNS="500":
-    tests/bench/soak.sh {{ RUNS }}
+soak RUNS="500" *LABS:
+    tests/bench/soak.sh {{ RUNS }} {{ LABS }}
 
 # from saving an edit to the verdict: `just bench loop`
 [group('measure')]

@@ -2,13 +2,15 @@
 # Runs the solutions' checks again and again, eight at a time, every second run with every processor kept busy, and
 # demands that no verdict ever differs from "ok", and that no process and no temporary file is left.
 #
-# Usage: tests/bench/soak.sh [RUNS]   (default 500)
+# Usage: tests/bench/soak.sh [RUNS [LAB...]]   (default: 500, and all labs; a LAB is a name, such as fork)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 runs=${1:-500}
+labs=("${@:2}")
+[ "${#labs[@]}" -gt 0 ] || for lab in solutions/*/; do labs+=("$(basename "$lab" | cut -d- -f2)"); done
 
 packages=()
-for lab in solutions/*/; do packages+=(--package "solution-$(basename "$lab" | cut -d- -f2)"); done
+for lab in "${labs[@]}"; do packages+=(--package "solution-$lab"); done
 mapfile -t binaries < <(
   cargo test --no-run --message-format=json "${packages[@]}" 2>/dev/null |
     grep -o '"executable":"[^"]*/deps/[^"]*"' | cut -d'"' -f4 | sort -u
