@@ -48,7 +48,7 @@ review:
 soak RUNS="500" *LABS:
     tests/bench/soak.sh {{ RUNS }} {{ LABS }}
 
-# from saving an edit to the verdict: `just bench loop`
+# from saving an edit to the verdict: `just bench loop`; what the witness costs: `just bench witness`
 [group('measure')]
 bench WHAT="loop" *ARGS:
     tests/bench/{{ WHAT }}.sh {{ ARGS }}

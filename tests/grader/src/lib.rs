@@ -37,7 +37,7 @@ pub use lab::{Check, Lab};
 pub use look::Look;
 pub use nix::{errno::Errno, libc, sys::signal::Signal as SignalName};
 pub use peer::{Peer, PeerEnd};
-pub use run::{Run, Running, Told};
+pub use run::{Run, Running, Told, WITNESS};
 pub use server::{Server, Turn};
 pub use story::{
     Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Traffic, Wait, What,
