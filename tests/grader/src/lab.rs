@@ -20,6 +20,7 @@ macro_rules! lab {
             package: env!("CARGO_PKG_NAME"),
             directory: env!("CARGO_MANIFEST_DIR"),
             program: env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME"))),
+            places: &[],
         }
     };
 }
@@ -33,9 +34,18 @@ pub struct Lab {
     pub directory: &'static str,
     /// The package's own program.
     pub program: &'static str,
+    /// Where the code of a check is, when no file is named after its step: what the check's name begins with, the file in
+    /// `src`, and a piece of the line. The first that fits counts.
+    pub places: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl Lab {
+    /// The same lab, with [`Lab::places`].
+    #[must_use]
+    pub const fn with_places(self, places: &'static [(&'static str, &'static str, &'static str)]) -> Self {
+        Self { places, ..self }
+    }
+
     /// The lab's name, `zombie`: also what its error lines begin with.
     pub fn name(&self) -> &'static str {
         self.package

@@ -20,6 +20,7 @@ mod harness;
 mod lab;
 mod look;
 mod peer;
+mod quick;
 mod report;
 mod run;
 mod server;
@@ -43,6 +44,20 @@ pub use story::{
     Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Traffic, Wait, What,
 };
 pub use verdict::{Failure, Refusal, Verdict, both};
+
+/// A new, empty directory, which is removed when the value is dropped: for what is to be there before a program starts, or
+/// for several programs.
+///
+/// # Errors
+/// [`Refusal::Broken`] when it cannot be made.
+pub fn directory() -> Verdict<tempfile::TempDir> {
+    let made = tempfile::Builder::new().prefix("forkroom-").tempdir();
+    made.map_err(|error| {
+        Refusal::Broken(format!(
+            "no temporary directory: {error}; make room there, or set TMPDIR"
+        ))
+    })
+}
 
 /// The first 4,096 bytes of a plain file, as text; `None` where there is none. Safe whatever a program has put there.
 pub fn small_file(path: &std::path::Path) -> Option<String> {

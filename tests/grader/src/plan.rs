@@ -204,6 +204,8 @@ pub enum Order {
     Quiet,
     /// Answer when everybody sleeps, or nobody is left.
     Settle,
+    /// As [`Order::Settle`], with what went over each socket so far.
+    Traffic,
     /// Let main go on that was stopped by [`Plan::pause_after`].
     Go,
     /// Send this signal to the process of this name.

@@ -168,7 +168,7 @@ fn where_to_look(lab: &Lab, step: &Step, place: &str, check: &str) -> String {
     let mut text = String::new();
     let code = match place {
         _ if lab.is_foreign() => "your program".to_owned(),
-        "" => place_of(lab, step),
+        "" => place_of(lab, step, check),
         place => place.to_owned(),
     };
     let _ = writeln!(text, "  code      {code}");
@@ -193,7 +193,7 @@ fn where_to_look(lab: &Lab, step: &Step, place: &str, check: &str) -> String {
 }
 
 /// File and line of a step's gap, or of its code once the gap is filled.
-fn place_of(lab: &Lab, step: &Step) -> String {
+fn place_of(lab: &Lab, step: &Step, check: &str) -> String {
     let source = Path::new(lab.directory).join("src");
     let shown = |path: &Path, line: usize| {
         let path = path
@@ -221,10 +221,13 @@ fn place_of(lab: &Lab, step: &Step) -> String {
         .find_map(|file| Some(shown(file, find(file, &format!("TODO {}:", step.number))?)));
     gap.unwrap_or_else(|| {
         let own = source.join(format!("{}.rs", step.name.trim_start_matches('_')));
-        let file = if own.exists() { own } else { source.join("main.rs") };
-        let line = find(&file, "pub fn run")
-            .or_else(|| find(&file, "fn main"))
-            .unwrap_or(1);
+        let declared = lab.places.iter().find(|(checks, ..)| check.starts_with(checks));
+        let (file, code) = match declared {
+            Some((_, file, code)) => (source.join(file), *code),
+            None if own.exists() => (own, "pub fn run"),
+            None => (source.join("main.rs"), "pub fn run"),
+        };
+        let line = find(&file, code).or_else(|| find(&file, "fn main")).unwrap_or(1);
         shown(&file, line)
     })
 }

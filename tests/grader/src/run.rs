@@ -3,7 +3,7 @@
 use crate::{
     calls::Family,
     plan::{ExitCode, Fault, HoldCall, HoldSignal, Order, Plan, Stdout},
-    story::Story,
+    story::{Story, Traffic},
     verdict::{Refusal, Verdict},
     witness::{self, Answer},
 };
@@ -31,7 +31,7 @@ pub const WITNESS: &str = "FORKROOM_WITNESS";
 /// A run to be: the command, and what the witness is to do. Built by [`crate::Lab::command`].
 #[derive(Clone)]
 pub struct Run {
-    plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 impl Run {
@@ -384,7 +384,9 @@ impl Running {
                 match self.witness.answer().map_err(broken)? {
                     Answer::Quiet(story) => story,
                     Answer::Over(story) => self.over.insert(story).clone(),
-                    Answer::Settled => return Err(broken(io::ErrorKind::InvalidData.into())),
+                    Answer::Settled | Answer::Traffic(_) => {
+                        return Err(broken(io::ErrorKind::InvalidData.into()));
+                    }
                 }
             }
         };
@@ -407,6 +409,22 @@ impl Running {
             Some(story) => self.checked(story).map(|()| false),
             None => Ok(true),
         }
+    }
+
+    /// Waits as [`Running::settle`]; what went over each socket so far. Empty when the run is over, or not observed.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn traffic(&mut self) -> Verdict<Vec<Traffic>> {
+        if self.settle()? {
+            self.order(&Order::Traffic)?;
+            match self.witness.answer().map_err(broken)? {
+                Answer::Traffic(traffic) => return Ok(traffic),
+                Answer::Over(story) => self.over = Some(story),
+                Answer::Quiet(_) | Answer::Settled => {}
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The story is one of a program that was done, under the conditions that the check had ordered.
@@ -476,7 +494,7 @@ impl Running {
                 Some(story) => break story,
                 None => match self.witness.answer().map_err(broken)? {
                     Answer::Over(story) => break story,
-                    Answer::Quiet(_) | Answer::Settled => {}
+                    Answer::Quiet(_) | Answer::Settled | Answer::Traffic(_) => {}
                 },
             }
         };
@@ -510,7 +528,7 @@ impl Deref for Told {
 }
 
 /// Finds the panic of a `todo!("step N: …")` in a program's standard error: the step, and the place of the gap.
-fn undone(stderr: &str) -> Option<(usize, String)> {
+pub(crate) fn undone(stderr: &str) -> Option<(usize, String)> {
     let (before, after) = stderr.split_once("not yet implemented: step ")?;
     let step = after.split(':').next()?.trim().parse().ok()?;
     let place = before

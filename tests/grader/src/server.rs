@@ -7,7 +7,7 @@
 use crate::{
     peer::{Peer, PeerEnd},
     run::{Run, Running, Told},
-    story::{MAIN, Sleeper, Story},
+    story::{MAIN, Sleeper, Story, Traffic},
     tell::called,
     verdict::{Refusal, Verdict},
 };
@@ -56,11 +56,15 @@ impl Run {
         let address = stdout
             .strip_prefix("listening on ")
             .and_then(|rest| rest.strip_suffix('\n'));
-        let place = address.map(|address| match address.parse() {
+        let place = address.map(|address| match address.parse::<SocketAddr>() {
             Ok(address) => Place::Internet(address),
             Err(_) => Place::Path(Path::new(&story.directory).join(address)),
         });
         match place {
+            Some(Place::Internet(address)) if address.port() == 0 => {
+                let why = "Port 0 asks the kernel for a free port; getsockname tells which one it is.";
+                Err(story.refusal(None, "the first line tells the true port", "it told port 0", why))
+            }
             Some(place) if running.settle()? => Ok(Server { running, place }),
             _ => {
                 story.expect_over()?;
@@ -78,6 +82,14 @@ impl Server {
         match self.place {
             Place::Internet(address) => address,
             Place::Path(_) => SocketAddr::from(([0; 4], 0)),
+        }
+    }
+
+    /// The path on which it listens; empty where that is an address.
+    pub fn path(&self) -> &Path {
+        match &self.place {
+            Place::Internet(_) => Path::new(""),
+            Place::Path(path) => path,
         }
     }
 
@@ -102,6 +114,21 @@ impl Server {
                 ))
             }
         }
+    }
+
+    /// Resets this peer's connection; the server has heard of it, and done what it does then.
+    ///
+    /// # Errors
+    /// As [`Server::settle`].
+    pub fn reset(&mut self, peer: Peer) -> Verdict {
+        let ends = (self.address(), peer.address());
+        peer.reset();
+        // A reset is not acknowledged: it has arrived when the kernel knows of no connection any more.
+        while table(self.address().ip()).contains_key(&ends) {
+            self.settle()?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.settle()
     }
 
     /// As many new peers; the server has seen all of them.
@@ -139,6 +166,15 @@ impl Server {
         self.running.until_quiet()
     }
 
+    /// What went over each of its sockets so far, when it sleeps: without the rest of the story, which may be long.
+    ///
+    /// # Errors
+    /// As [`Server::settle`].
+    pub fn traffic(&mut self) -> Verdict<Vec<Traffic>> {
+        self.settle()?;
+        self.running.traffic()
+    }
+
     /// In what its only process and thread sleeps.
     ///
     /// # Errors
@@ -151,7 +187,11 @@ impl Server {
             all => {
                 let expected = "one process with one thread serves everybody, and sleeps";
                 let names: Vec<&str> = all.iter().map(|sleeper| story.name(sleeper.who)).collect();
-                let happened = format!("there were {} that slept: {}", all.len(), names.join(", "));
+                let same = names.windows(2).all(|pair| pair[0] == pair[1]);
+                let happened = match names[..] {
+                    [name, _, ..] if same => format!("{name} has {} threads that sleep", all.len()),
+                    _ => format!("there were {} that slept: {}", all.len(), names.join(", ")),
+                };
                 let why = "A thread or a process for each client costs its own stack and its own switches, and they must share what they know.";
                 Err(story.refusal(None, expected, happened, why))
             }
@@ -190,23 +230,36 @@ impl Server {
     /// # Errors
     /// As [`Server::settle`].
     pub fn drive(&mut self, peers: &[SocketAddr], mut turn: impl FnMut() -> Turn) -> Verdict<bool> {
-        loop {
-            match turn() {
+        let mut quiet = 0;
+        // Twice: what had arrived at the server by the end of the first look, it has dealt with by the second.
+        while quiet < 2 {
+            match self.look(peers, &mut turn)? {
                 Turn::Done => return Ok(true),
-                Turn::Moved => continue,
-                Turn::Stuck => {}
-            }
-            self.settle()?;
-            match turn() {
-                Turn::Done => return Ok(true),
-                Turn::Moved => {}
-                // The kernel's business, which no call waits for. How often one looks changes nothing in what is found.
-                Turn::Stuck if under_way(self.address(), peers) => {
-                    std::thread::sleep(Duration::from_millis(1))
-                }
-                Turn::Stuck => return Ok(false),
+                Turn::Moved => quiet = 0,
+                Turn::Stuck => quiet += 1,
             }
         }
+        Ok(false)
+    }
+
+    /// A turn, another when the server sleeps, and a last one when nothing is under way any more: what was under way may
+    /// have arrived just before that was found.
+    fn look(&mut self, peers: &[SocketAddr], turn: &mut impl FnMut() -> Turn) -> Verdict<Turn> {
+        let first = turn();
+        if first != Turn::Stuck {
+            return Ok(first);
+        }
+        self.settle()?;
+        let second = turn();
+        if second != Turn::Stuck {
+            return Ok(second);
+        }
+        if under_way(self.address(), peers) {
+            // The kernel's business, which no call waits for. How often one looks changes nothing in what is found.
+            std::thread::sleep(Duration::from_millis(1));
+            return Ok(Turn::Moved);
+        }
+        Ok(turn())
     }
 
     /// Lets everything come about that these peers have begun: all that was sent and can be taken, all that comes back.
@@ -346,7 +399,7 @@ impl Server {
         self.running.finish()
     }
 
-    /// Ends it with this signal: it says `bye` and exits with 0.
+    /// As [`Server::end`], and it says `bye`.
     ///
     /// # Errors
     /// A refusal; as [`Run::run`].

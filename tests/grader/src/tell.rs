@@ -320,23 +320,12 @@ impl Story {
                 call.on.len(),
                 if call.on.len() == 32 { " or more" } else { "" }
             ),
-            (Family::Poll, _) => format!("wakes in {}: {} is ready{times}", call.name, self.on(call)),
-            (Family::Bind, _) => {
-                let to = call
-                    .on
-                    .get(1)
-                    .map_or("", String::as_str)
-                    .replacen(&self.directory, "DIR", 1);
-                format!("binds a socket to {to}{came_back}")
+            (Family::Poll, _) => {
+                let on = self.on(call).replace(", ", " or ");
+                format!("wakes in {}: {on} is ready{times}", call.name)
             }
-            (Family::Connect, _) => {
-                let to = call
-                    .on
-                    .get(1)
-                    .map_or("", String::as_str)
-                    .replacen(&self.directory, "DIR", 1);
-                format!("connects to {to}{came_back}")
-            }
+            (Family::Bind, _) => format!("binds a socket to {}{came_back}", self.place(call)),
+            (Family::Connect, _) => format!("connects to {}{came_back}", self.place(call)),
             (Family::Accept, _) if failed.is_none() => format!("accepts {}", plain(call.on.last()?)),
             (Family::SignalWait, _) => format!("waits for a signal in {}{came_back}", call.name),
             (Family::Accept | Family::Lock, _) => {
@@ -366,6 +355,12 @@ impl Story {
             (_, "getppid" | "sched_yield") if call.times > 1 => format!("calls {}{times}", call.name),
             _ => return None,
         })
+    }
+
+    /// The address of a bind or a connect.
+    fn place(&self, call: &Call) -> String {
+        let place = call.on.get(1).map_or("", String::as_str);
+        place.replacen(&self.directory, "DIR", 1)
     }
 
     /// What `epoll_ctl` registers, changes or removes.

@@ -12,6 +12,8 @@ use std::{
 
 fn main() -> ExitCode {
     LAB.main(checks![
+        a_quick_run_tells_how_it_ended,
+        a_quick_run_has_limits,
         a_fork_bomb_is_stopped,
         a_fork_bomb_of_sessions_is_stopped,
         more_processes_where_the_step_needs_them,
@@ -30,6 +32,29 @@ fn main() -> ExitCode {
         who_escapes_the_witness_is_killed,
         the_last_resort,
     ])
+}
+
+fn a_quick_run_tells_how_it_ended() -> Verdict {
+    let story = LAB.quick(&[b"say", "a\u{e9}\n".as_bytes()])?;
+    story.expect_exit(0)?;
+    story.expect_stdout("a\u{e9}\n\n")?;
+    that(
+        &story,
+        story.command[1..] == ["say", "$'a\\xc3\\xa9\\n'"],
+        "a shell can read the command",
+    )?;
+    LAB.quick(&[b"exit", b"3"])?.expect_exit(3)
+}
+
+fn a_quick_run_has_limits() -> Verdict {
+    match LAB.quick(&[b"flood"]) {
+        Err(Refusal::Failed(failure)) => that(
+            &failure.story,
+            matches!(failure.story.end, End::TooMuch(_)),
+            "a run that prints without end is ended",
+        ),
+        other => other.map(drop),
+    }
 }
 
 /// `VmHWM` of a process, in KiB: the most memory that it ever had.

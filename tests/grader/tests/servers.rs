@@ -95,7 +95,7 @@ fn a_reset_is_heard() -> Verdict {
     let mut peer = server.connect()?;
     peer.send(b"x");
     server.expect(&mut peer, b"x", "before the reset")?;
-    peer.reset();
+    server.reset(peer)?;
     let story = server.story()?;
     let reset = -(Errno::ECONNRESET as i64);
     let mut reads = story.calls_of(MAIN, Family::Read);

@@ -26,7 +26,7 @@ mod unobserved;
 
 use crate::{
     plan::Plan,
-    story::{End, Story},
+    story::{End, Story, Traffic},
 };
 use channel::Channel;
 use nanoserde::{DeJson, SerJson};
@@ -52,6 +52,8 @@ pub enum Answer {
     Quiet(Story),
     /// The run goes on, and everybody sleeps. To [`Order::Settle`].
     Settled,
+    /// The same, to [`Order::Traffic`].
+    Traffic(Vec<Traffic>),
     /// The run is over.
     Over(Story),
 }
@@ -154,7 +156,7 @@ fn observe(plan: Plan, channel: &mut Channel) -> io::Result<Story> {
 }
 
 /// The story of a run in which nothing has happened yet.
-fn blank(plan: &Plan, end: End) -> Story {
+pub(crate) fn blank(plan: &Plan, end: End) -> Story {
     Story {
         command: plan.command.clone(),
         given: plan.given(),

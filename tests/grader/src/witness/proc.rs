@@ -166,10 +166,13 @@ pub fn is_nonblocking(pid: i32, fd: RawFd) -> bool {
 
 /// The descriptors that an epoll instance watches.
 pub fn epoll_targets(pid: i32, fd: RawFd) -> Vec<RawFd> {
-    fdinfo(pid, fd, "tfd:")
+    let lines = fdinfo(pid, fd, "tfd:");
+    let numbers = lines
         .iter()
-        .filter_map(|rest| rest.split_whitespace().next()?.parse().ok())
-        .collect()
+        .filter_map(|rest| rest.split_whitespace().next()?.parse().ok());
+    let mut all: Vec<RawFd> = numbers.collect();
+    all.sort_unstable(); // the kernel's order is that of addresses
+    all
 }
 
 fn fdinfo(pid: i32, fd: RawFd, key: &str) -> Vec<String> {

@@ -213,7 +213,7 @@ impl Tracer {
 
     fn obey(&mut self, order: Order, channel: &mut Channel) {
         match order {
-            Order::Quiet | Order::Settle => self.asked = Some(order),
+            Order::Quiet | Order::Settle | Order::Traffic => self.asked = Some(order),
             Order::Finish => {
                 self.plan.interactive = false;
                 self.go();
@@ -1296,8 +1296,10 @@ impl Tracer {
     }
 
     pub(super) fn answer_quiet(&mut self, sleepers: &[Sleeper], channel: &Channel) {
-        if let Some(Order::Settle) = self.asked.take() {
-            return channel.answer(&Answer::Settled);
+        match self.asked.take() {
+            Some(Order::Settle) => return channel.answer(&Answer::Settled),
+            Some(Order::Traffic) => return channel.answer(&Answer::Traffic(self.story.traffic.clone())),
+            _ => {}
         }
         self.fill(channel);
         let mut story = self.story.clone();

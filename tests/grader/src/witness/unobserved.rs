@@ -36,7 +36,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         }
         for order in woken.orders {
             match order {
-                Order::Quiet | Order::Settle => asked = Some(order),
+                Order::Quiet | Order::Settle | Order::Traffic => asked = Some(order),
                 Order::Go => {}
                 Order::Finish => plan.interactive = false,
                 Order::Input(bytes) => channel.send(&bytes),
@@ -58,6 +58,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         if asked.is_some() && all_asleep(story.witness) {
             let answer = match asked.take() {
                 Some(Order::Quiet) => Answer::Quiet(told(story.clone(), channel)),
+                Some(Order::Traffic) => Answer::Traffic(Vec::new()),
                 _ => Answer::Settled,
             };
             channel.answer(&answer);

@@ -12,6 +12,7 @@ pub const LAB: Lab = Lab {
     package: env!("CARGO_PKG_NAME"),
     directory: env!("CARGO_MANIFEST_DIR"),
     program: env!("CARGO_BIN_EXE_specimen"),
+    places: &[],
 };
 
 /// Demands a fact of the story, and shows the story where it does not hold.
