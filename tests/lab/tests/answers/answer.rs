@@ -34,6 +34,8 @@ pub struct Answer {
     /// The step it is about; 0: every step.
     pub step: usize,
     pub step_name: String,
+    /// For a program in C that leaves out the last steps: the last that it has.
+    pub up_to: Option<usize>,
     /// The file of the solution that it replaces; none for a program in C.
     pub replaces: Option<String>,
     /// What the mistake is, in the file's own words.
@@ -117,7 +119,7 @@ impl Answer {
         format!("{kind} {}/{}", self.lab.slug, self.name)
     }
 
-    /// `//! Refused by step 3 (memory). Replaces src/memory.rs.`, `… by every step …`, or a file of C for all steps.
+    /// `//! Refused by step 3 (memory). Replaces src/memory.rs.`, `… by every step …`, or a file of C for all steps (`// Right for steps 1 to 6 …`).
     ///
     /// # Panics
     /// When the first line is not of that form: a fault of the answer's author, to be seen at once.
@@ -161,7 +163,10 @@ impl Answer {
             let words = text.lines().skip(1).map_while(|line| line.strip_prefix("//! "));
             mistake = words.collect::<Vec<_>>().join(" ");
         }
+        let last = text.strip_prefix("// Right for steps 1 to ");
+        let up_to = last.and_then(|rest| rest.split(' ').next()?.parse().ok());
         Self {
+            up_to,
             lab,
             verdict,
             name,

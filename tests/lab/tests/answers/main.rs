@@ -98,6 +98,17 @@ fn steps(lab: &Lab, program: &Path, arguments: &[&str]) -> Result<(bool, String)
     output(&mut command)
 }
 
+/// The same for the steps up to this one.
+fn some_steps(lab: &Lab, program: &Path, last: usize) -> Result<(bool, String), Failed> {
+    let (mut all, mut texts) = (true, String::new());
+    for step in 1..=last {
+        let (passed, text) = steps(lab, program, &["--all", "--step", &step.to_string()])?;
+        all &= passed;
+        texts += &text;
+    }
+    Ok((all, texts))
+}
+
 /// Whether it succeeded, and what it printed.
 pub fn output(command: &mut Command) -> Result<(bool, String), Failed> {
     let output = command.env("NO_COLOR", "1").output()?;
@@ -114,11 +125,19 @@ fn judge(answer: &Answer) -> Result<(), Failed> {
     let number = answer.step.to_string();
     let one = ["--all", "--step", number.as_str()];
     let arguments = if answer.step == 0 { &one[..1] } else { &one[..] };
-    let (passed, text) = steps(&answer.lab, program, arguments)?;
+    let (passed, text) = match answer.up_to {
+        Some(last) => some_steps(&answer.lab, program, last)?,
+        None => steps(&answer.lab, program, arguments)?,
+    };
     match answer.verdict {
         Verdict::Right if passed => Ok(()),
         Verdict::Right => Err(format!("a right answer is refused:\n{text}").into()),
         Verdict::Wrong if answer.step == 0 => refused_everywhere(&text),
+        // Some need root to be found out. A step is marked so when a check of it could not be made.
+        Verdict::Wrong if passed && text.starts_with("  – ") => {
+            eprintln!("{}: {text}", answer.title());
+            Ok(())
+        }
         Verdict::Wrong if passed => Err(format!("a wrong answer passes:\n{text}").into()),
         Verdict::Wrong => {
             keep(answer, &text);
@@ -149,13 +168,32 @@ fn keep(answer: &Answer, text: &str) {
         ];
         words.iter().any(|word| line.starts_with(word))
     };
-    let message: String = text.lines().filter(told).flat_map(|line| [line, "\n"]).collect();
+    let message: String = text.lines().filter(told).map(settled).collect();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(answer.lab.root.join("tests/snapshots/wrong"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.set_description(&answer.mistake);
     settings.bind(|| insta::assert_snapshot!(format!("{}__{}", answer.lab.name, answer.name), message));
+}
+
+/// Ports, the numbers of sockets, and how much a kernel's buffers take are others in each run.
+fn settled(line: &str) -> String {
+    let mut settled = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
+        settled += before;
+        let port = before.ends_with(':') && settled.ends_with(".1:");
+        settled += if port || end > 6 || before.ends_with(":[") || from[end..].starts_with(" KiB had") {
+            "N"
+        } else {
+            &from[..end]
+        };
+        rest = &from[end..];
+    }
+    settled + rest + "\n"
 }
 
 /// A fresh stub stops at step 1, and every step of it is a gap of its own.
@@ -234,7 +272,10 @@ fn enough(lab: &Lab) -> Result<(), Failed> {
             let mut own = answers.iter().filter(move |answer| answer.verdict == verdict);
             move || {
                 own.by_ref()
-                    .filter(|answer| answer.step == number || answer.step == 0)
+                    .filter(|answer| {
+                        answer.step == number
+                            || answer.step == 0 && answer.up_to.is_none_or(|last| number <= last)
+                    })
                     .count()
             }
         };

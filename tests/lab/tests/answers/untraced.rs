@@ -35,6 +35,21 @@ const COMMANDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("zombie", &["orphan", "zombie", "double", "ignore 5", "handler 9"]),
+    // A server prints what its clients bring about, and here nobody is one: only what it says of an address that it cannot
+    // have. What it does for clients its checks see from the clients' side.
+    (
+        "poll",
+        &[
+            "read blocking",
+            "read nonblocking",
+            "read timeout 10",
+            "select 192.0.2.1:0",
+            "poll 192.0.2.1:0",
+            "epoll 192.0.2.1:0",
+            "edge nowhere",
+            "http nowhere",
+        ],
+    ),
 ];
 
 /// Compares every command of the lab.

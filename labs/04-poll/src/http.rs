@@ -1,0 +1,125 @@
+//! Step 7, http: the loop of step 3 with another conversation. (This step may be left out.)
+#![expect(unused, reason = "delete this line when every TODO is done")]
+
+use std::mem;
+use std::net::SocketAddr;
+
+use crate::conn::{BOUND, Conn, HangUp, Received};
+use crate::request::{Parsed, parse};
+use crate::server::{BUFFER, Client, Server};
+use crate::{Result, epoll, page};
+
+/// How much input is read and dropped after the last answer, so that the client lives to read that.
+const LINGER: u64 = 1024 * 1024;
+
+pub fn run(addr: SocketAddr) -> Result {
+    let server: Server<Exchange> = Server::start(addr)?;
+    epoll::serve(server)
+}
+
+/// A client that sends requests.
+struct Exchange {
+    conn: Conn,
+    /// What has been received and not been dealt with: part of a head, or requests whose answers would be too much to
+    /// be owed now.
+    input: Vec<u8>,
+    /// So many bytes of input are still the body of the last request.
+    skip: u64,
+    /// The last answer has been given; what still comes in is dropped.
+    closing: bool,
+    /// So many bytes may still be dropped.
+    patience: u64,
+    /// The client has been told that nothing more will come.
+    finished: bool,
+}
+
+impl Client for Exchange {
+    fn new(conn: Conn) -> Exchange {
+        Exchange {
+            conn,
+            input: Vec::new(),
+            skip: 0,
+            closing: false,
+            patience: LINGER,
+            finished: false,
+        }
+    }
+
+    fn conn(&self) -> &Conn {
+        &self.conn
+    }
+
+    fn talk(&mut self, buffer: &mut [u8]) -> Received {
+        let received = self.conn.receive(buffer);
+        match received {
+            Received::Bytes(n) if self.closing => self.drop_input(n as u64),
+            Received::Bytes(n) => self.take(&buffer[..n]),
+            Received::Nothing | Received::End => {}
+        }
+        received
+    }
+
+    fn pay(&mut self) {
+        self.conn.pay();
+        // Requests that are waiting go on now, and not when the client next sends something: it may have sent all.
+        let input = mem::take(&mut self.input);
+        self.take(&input);
+    }
+}
+
+impl Exchange {
+    /// Answers what is complete, and keeps the rest.
+    fn take(&mut self, fresh: &[u8]) {
+        if self.input.is_empty() {
+            // The common case, in which nothing is copied.
+            let used = self.answer(fresh);
+            self.input.extend_from_slice(&fresh[used..]);
+        } else {
+            let mut input = mem::take(&mut self.input);
+            input.extend_from_slice(fresh);
+            let used = self.answer(&input);
+            input.drain(..used);
+            self.input = input;
+        }
+        if self.input.is_empty() {
+            // An idle connection keeps no buffer.
+            self.input = Vec::new();
+        }
+        self.finish();
+    }
+
+    /// Answers every request that is complete, in order, with as few writes as can be; returns how much of the input
+    /// that has taken.
+    fn answer(&mut self, input: &[u8]) -> usize {
+        // TODO 7: answer as many requests as there are. Collect the answers in a Vec, and `send` it when it holds BUFFER
+        // bytes, and at the end: many answers, few writes.
+        //   stop when less than a whole request is left, when you are `closing`, or when BOUND bytes are owed: `pay` will
+        //     call again
+        //   first pass over what is left of the last request's body (`skip`); a body is never parsed
+        //   `parse` the rest:
+        //     Partial: that is all for now
+        //     Whole: `page::answer`; its body is to be skipped; after it `closing`, unless `keep_alive`
+        //     Refused: `page::refusal`, and `closing`, since nobody knows where the next request begins
+        //   -> how many bytes of the input have been dealt with: all of them, if `closing`
+        //   -> for "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET" : 200 with a page is sent, 27 is returned, "GET" is kept
+        todo!("step 7: answer every request that is complete")
+    }
+
+    /// After the last answer: says that it was the last, and then waits for the client to close. To close here at once
+    /// would reset the connection if input is unread, and the reset would take the answer with it.
+    fn finish(&mut self) {
+        if self.closing && !self.finished && self.conn.owed() == 0 {
+            self.finished = true;
+            self.conn.finish();
+        }
+    }
+
+    /// Drops input that comes after the end, but not for ever. (Who sends nothing and does not close stays: a server
+    /// on the open internet would have a clock.)
+    fn drop_input(&mut self, n: u64) {
+        match self.patience.checked_sub(n) {
+            Some(left) => self.patience = left,
+            None => self.conn.hang_up(HangUp::Reset),
+        }
+    }
+}
