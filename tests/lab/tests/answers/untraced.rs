@@ -50,6 +50,16 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "http nowhere",
         ],
     ),
+    (
+        "struct",
+        &[
+            "calcsize llh0l",
+            "pack i5sf 1 zhang 1.75",
+            "unpack i5sf 010000007a68616e670000000000e03f",
+            "pack >hQ -2 7",
+            "pack b 128",
+        ],
+    ),
 ];
 
 /// Compares every command of the lab.
