@@ -60,6 +60,19 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "pack b 128",
         ],
     ),
+    // Who listens here hears nobody: only what each says where there is no directory, and nobody to talk to.
+    (
+        "unix",
+        &[
+            "kind / /dev/null /nowhere/at/all",
+            "recv /nowhere/at/all",
+            "send /nowhere/at/all",
+            "who /nowhere/at/all",
+            "take /nowhere/at/all",
+            "give /nowhere/at/all /dev/null",
+            "pair",
+        ],
+    ),
 ];
 
 /// Compares every command of the lab.

@@ -1,0 +1,145 @@
+//! Step 2, talk: the receiver. Any number of senders at once, in one process, on poll(2).
+
+use std::mem;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::read;
+
+use crate::listener::{self, Listener};
+use crate::{Error, Result, retry, say};
+
+/// How long a line may be, without its newline. What is longer is printed in pieces of this length, each as a line: a
+/// sender that never ends its line takes no more memory than this.
+const LINE: usize = 64 * 1024;
+
+/// How much one read takes at most.
+const BUFFER: usize = 64 * 1024;
+
+/// What to print before each line of one who has connected. None: he is refused.
+pub type Greet = fn(&OwnedFd) -> Result<Option<Vec<u8>>>;
+
+pub fn run(path: &Path) -> Result {
+    serve(path, |_| Ok(Some(Vec::new())))
+}
+
+/// Prints every line that comes, until a signal does. (Step 5 uses it, too.)
+pub fn serve(path: &Path, greet: Greet) -> Result {
+    listener::during(path, |listener| {
+        let mut receiver = Receiver {
+            senders: Vec::new(),
+            accepting: true,
+            buffer: vec![0; BUFFER],
+        };
+        loop {
+            receiver.turn(listener, greet)?;
+        }
+    })
+}
+
+struct Receiver {
+    senders: Vec<Sender>,
+    /// False after descriptors have run out, until a sender has left.
+    accepting: bool,
+    buffer: Vec<u8>,
+}
+
+impl Receiver {
+    /// Sleeps until somebody is ready, and does for each what is to be done.
+    fn turn(&mut self, listener: &Listener, greet: Greet) -> Result {
+        let sockets = self.senders.iter().map(|sender| sender.socket.as_fd());
+        // The listener comes last, and is left out while nobody can be let in: it would be ready for ever.
+        let door = self.accepting.then(|| listener.as_fd());
+        let ready = listener.wait(sockets.chain(door))?;
+        let knocked = self.accepting && ready.last() == Some(&true);
+        for (mut sender, ready) in mem::take(&mut self.senders).into_iter().zip(ready) {
+            if !ready || sender.hear(&mut self.buffer)? {
+                self.senders.push(sender);
+            } else {
+                self.accepting = true;
+            }
+        }
+        if knocked {
+            self.accept(listener, greet)?;
+        }
+        Ok(())
+    }
+
+    /// Lets one sender in.
+    fn accept(&mut self, listener: &Listener, greet: Greet) -> Result {
+        match listener.accept() {
+            Ok(socket) => {
+                if let Some(prefix) = greet(&socket)? {
+                    self.senders.push(Sender {
+                        socket,
+                        prefix,
+                        kept: Vec::new(),
+                    });
+                }
+            }
+            Err(Errno::EAGAIN | Errno::ECONNABORTED) => {}
+            // He waits in the backlog until another one leaves. (If there is none, nobody would tell: give up.)
+            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
+                if !self.senders.is_empty() =>
+            {
+                self.accepting = false;
+            }
+            Err(errno) => return Err(Error::Call("accept4", errno)),
+        }
+        Ok(())
+    }
+}
+
+/// One who has connected.
+struct Sender {
+    socket: OwnedFd,
+    prefix: Vec<u8>,
+    /// The line that has begun and not ended yet.
+    kept: Vec<u8>,
+}
+
+impl Sender {
+    // ANCHOR: hear
+    /// Reads once, and prints the lines that are whole now; returns false when the sender has ended.
+    fn hear(&mut self, buffer: &mut [u8]) -> Result<bool> {
+        let n = match retry(|| read(&self.socket, buffer)) {
+            Err(Errno::EAGAIN) => return Ok(true),
+            Ok(n) => n,
+            // A broken connection is the sender's end, and not ours.
+            Err(_) => 0,
+        };
+        // A stream knows nothing of lines: a read may end in the middle of one, and bring many.
+        for piece in buffer[..n].split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(end) => {
+                    self.keep(end)?;
+                    self.say_kept()?;
+                }
+                None => self.keep(piece)?,
+            }
+        }
+        // The last line may lack its newline.
+        if n == 0 && !self.kept.is_empty() {
+            self.say_kept()?;
+        }
+        Ok(n > 0)
+    }
+    // ANCHOR_END: hear
+
+    /// Adds to the line that has begun. What is too long already goes out.
+    fn keep(&mut self, bytes: &[u8]) -> Result {
+        self.kept.extend(bytes);
+        while self.kept.len() > LINE {
+            let rest = self.kept.split_off(LINE);
+            self.say_kept()?;
+            self.kept = rest;
+        }
+        Ok(())
+    }
+
+    /// Prints the line, and begins a new one. An idle sender keeps no buffer.
+    fn say_kept(&mut self) -> Result {
+        say(&[&self.prefix, &mem::take(&mut self.kept)])
+    }
+}
