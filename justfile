@@ -36,7 +36,7 @@ fmt:
 # what clippy has to say, about the stubs too
 [group('check')]
 lint:
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # take what the solutions do now as what they should do: read `git diff` afterwards
 [group('check')]
@@ -48,7 +48,7 @@ review:
 soak RUNS="500" *LABS:
     tests/bench/soak.sh {{ RUNS }} {{ LABS }}
 
-# from saving an edit to the verdict: `just bench loop`; what the witness costs: `just bench witness`
+# `loop`: save to verdict; `witness`: its cost; `servers`, `http`: lab 4's beside others; `struct`: lab 5's beside Python's
 [group('measure')]
 bench WHAT="loop" *ARGS:
     tests/bench/{{ WHAT }}.sh {{ ARGS }}

@@ -14,6 +14,8 @@ cargo lab LAB --step N         runs step N only
 cargo lab LAB --program FILE   judges another executable, in whatever language it was written
 cargo lab hint LAB [--step N]  the next hint for the first step that has not passed, or for step N
 cargo lab story LAB ARG…       runs the lab's program once, and tells its story (first ARG --json: as JSON)
+cargo lab bench 4 [--quick]     measures your servers of lab 4: is epoll more efficient than select and poll?
+cargo lab bench 6 [--quick]     measures Unix sockets, loopback TCP and pipes
 cargo lab doctor               what this machine offers, and what to do about what is missing
 
 LAB is a number, a name, or both: 3, zombie, 03-zombie.
@@ -29,6 +31,7 @@ pub enum Request {
     Judge(Order),
     Hint { lab: String, step: Option<u32> },
     Story { lab: String, args: Vec<String> },
+    Bench { lab: String, quick: bool },
 }
 
 /// Which lab to judge, how much of it, and whose program.
@@ -47,6 +50,7 @@ struct Given {
     all: bool,
     step: Option<u32>,
     program: Option<PathBuf>,
+    quick: bool,
     /// What stands behind `story LAB` belongs to the lab's program, whatever it looks like.
     rest: Vec<String>,
 }
@@ -71,6 +75,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Request> {
             "-h" | "--help" if glued.is_none() => return Ok(Request::Help),
             "-V" | "--version" if glued.is_none() => return Ok(Request::Version),
             "--all" if glued.is_none() => given.all = true,
+            "--quick" if glued.is_none() => given.quick = true,
             "--step" => given.step = Some(step(glued.or_else(|| args.next()))?),
             "--program" => given.program = Some(program(glued.or_else(|| args.next()))?),
             _ if arg.starts_with('-') => return usage(format!("unknown option `{arg}`")),
@@ -87,10 +92,14 @@ fn request(given: Given) -> Result<Request> {
         all,
         step,
         program,
+        quick,
         rest,
     } = given;
     let any = all || step.is_some() || program.is_some();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if quick && words.first() != Some(&"bench") {
+        return usage("`--quick` is for `bench`");
+    }
     match *words {
         [] if any => usage("which lab? its number or name is missing"),
         [] => Ok(Request::Overview),
@@ -102,6 +111,12 @@ fn request(given: Given) -> Result<Request> {
         ["story", lab] => Ok(Request::Story {
             lab: lab.into(),
             args: rest,
+        }),
+        ["bench"] => usage("`bench` of which lab? its number or name is missing"),
+        ["bench", _] if any => usage("`bench` takes no option but `--quick`"),
+        ["bench", lab] => Ok(Request::Bench {
+            lab: lab.into(),
+            quick,
         }),
         ["hint"] => usage("`hint` of which lab? its number or name is missing"),
         ["hint", _] if all || program.is_some() => usage("`hint` takes no option but `--step N`"),
@@ -116,7 +131,9 @@ fn request(given: Given) -> Result<Request> {
             step,
             program,
         })),
-        ["hint", _, surplus, ..] | [_, surplus, ..] => usage(format!("surplus argument `{surplus}`")),
+        ["hint" | "bench", _, surplus, ..] | [_, surplus, ..] => {
+            usage(format!("surplus argument `{surplus}`"))
+        }
     }
 }
 

@@ -62,8 +62,11 @@ impl Kit {
 
     /// What the command remembers stands in the target directory: it is no part of the learner's work.
     pub fn record(&self, kind: &str, lab: &Lab) -> PathBuf {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        target.join("forkroom").join(kind).join(&lab.id)
+        self.target().join("forkroom").join(kind).join(&lab.id)
+    }
+
+    pub fn target(&self) -> PathBuf {
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
     }
 }
 

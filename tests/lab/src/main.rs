@@ -10,6 +10,7 @@
 compile_error!("forkroom needs Linux: book/src/introduction.md says what to do on macOS and Windows");
 
 mod args;
+mod bench;
 mod build;
 mod doctor;
 mod hint;
@@ -71,6 +72,7 @@ fn run() -> Result {
         Request::Overview => overview::overview(&Kit::find()?),
         Request::Judge(order) => judge::judge(&Kit::find()?, &order),
         Request::Story { lab, args } => judge::story(&Kit::find()?, &lab, &args),
+        Request::Bench { lab, quick } => bench::bench(&Kit::find()?, &lab, quick),
         Request::Hint { lab, step } => hint::hint(&Kit::find()?, &lab, step),
     }
 }

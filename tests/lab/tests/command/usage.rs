@@ -24,6 +24,8 @@ fn unknown_words_are_named() {
     refused("--all=yes 1", "unknown option `--all=yes`");
     refused("1 2", "surplus argument `2`");
     refused("hint 1 2", "surplus argument `2`");
+    refused("bench 1 2", "surplus argument `2`");
+    refused("bench tiy", "no lab `tiy`");
     refused("doctor 1", "surplus argument `1`");
     refused("help 1", "surplus argument `1`");
 }
@@ -33,6 +35,8 @@ fn what_is_missing_is_named() {
     refused("--all", "which lab?");
     refused("--step 1", "which lab?");
     refused("hint", "of which lab?");
+    refused("bench", "of which lab?");
+    refused("bench --quick", "of which lab?");
     refused("1 --step", "`--step` needs a number");
     refused("1 --program", "`--program` needs a file");
     refused("1 --program=", "`--program` needs a file");
@@ -51,8 +55,16 @@ fn steps_are_those_of_the_lab() {
 fn options_that_do_not_go_together_are_refused() {
     refused("1 --all --step 2", "exclude each other");
     refused("doctor --all", "`doctor` takes no option");
+    refused("1 --quick", "`--quick` is for `bench`");
+    refused("bench 1 --all", "no option but `--quick`");
     refused("hint 1 --all", "no option but `--step N`");
     refused("hint 1 --program /bin/true", "no option but `--step N`");
+}
+
+#[test]
+fn only_one_lab_has_a_benchmark() {
+    refused("bench 1", "lab 1 has no benchmark, labs 4 and 6 have one");
+    refused("bench game --quick", "lab 2 has no benchmark");
 }
 
 #[test]

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The reference's pack and unpack of lab 5 against Python's: `just bench struct`.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+exec cargo run --quiet --release --package bench --features zerocopy --bin structs

@@ -1,0 +1,93 @@
+//! Runs a lab's benchmark: of lab 4 with the learner's own programs for the steps that pass, and the reference's for the
+//! others; of lab 6 with none of them.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::args::usage;
+use crate::build::build;
+use crate::labs::{Kit, Lab};
+use crate::progress::{Mark, Progress};
+use crate::{Result, trouble, warn};
+
+/// What a lab's benchmark measures.
+#[derive(PartialEq)]
+enum Bench {
+    /// The lab's servers.
+    Programs,
+    /// The kernel.
+    Kernel,
+}
+
+pub fn bench(kit: &Kit, word: &str, quick: bool) -> Result {
+    let lab = kit.lab(word)?;
+    let bench = match lab.name.as_str() {
+        "poll" => Bench::Programs,
+        "unix" => Bench::Kernel,
+        _ => {
+            return usage(format!(
+                "lab {} has no benchmark, labs 4 and 6 have one",
+                lab.number
+            ));
+        }
+    };
+    let (mut packages, mut steps) = (vec!["bench".to_string()], Vec::new());
+    if bench == Bench::Programs {
+        let Some(own) = own(kit, lab)? else {
+            return Ok(ExitCode::FAILURE);
+        };
+        packages.extend([lab.package(), format!("solution-{}", lab.name)]);
+        steps = own;
+    }
+    let mut build = cargo(kit, "build");
+    build.args(packages.iter().flat_map(|package| ["--package", package]));
+    if !build.status().map_err(|e| trouble("cargo", e))?.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut run = cargo(kit, "run");
+    run.args(["--quiet", "--package", "bench", "--"]);
+    run.arg(lab.number.to_string())
+        .arg("--to")
+        .arg(kit.target().join("forkroom"));
+    if !steps.is_empty() {
+        run.args(["--own", &steps.join(",")]);
+    }
+    if quick {
+        run.arg("--quick");
+    }
+    Err(trouble("cargo", run.exec()))
+}
+
+/// Judges the lab; returns the names of the steps that pass, or `None` where the code does not compile.
+fn own(kit: &Kit, lab: &Lab) -> Result<Option<Vec<String>>> {
+    warn(format_args!("judging your lab {} first …\n", lab.number));
+    let Some(checks) = build(&kit.root, lab)? else {
+        return Ok(None);
+    };
+    let mut judge = Command::new(&checks);
+    judge
+        .args(["--steps", "--all"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    judge
+        .env_remove("LAB_PROGRAM")
+        .env("LAB_PROGRESS", kit.record("progress", lab));
+    let status = judge.status().map_err(|e| trouble(checks.display(), e))?;
+    if !matches!(status.code(), Some(0 | 1)) {
+        return Err(trouble(checks.display(), format!("no verdict, {status}")));
+    }
+    let progress = Progress::read(kit, lab);
+    let steps = kit.syllabus(lab)?.steps.into_iter();
+    let passed = steps.filter(|step| progress.mark(step) == Mark::Passed);
+    Ok(Some(passed.map(|step| step.name).collect()))
+}
+
+/// What is measured is optimised.
+fn cargo(kit: &Kit, what: &str) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args([what, "--release", "--manifest-path"])
+        .arg(kit.root.join("Cargo.toml"));
+    command
+}
