@@ -516,7 +516,7 @@ fn flood_at(offset: usize) -> &'static [u8] {
 
 fn comes_next(offset: usize, piece: &[u8]) -> bool {
     let (first, rest) = piece.split_at(flood_at(offset).len().min(piece.len()));
-    flood_at(offset).starts_with(first) && block().starts_with(rest)
+    flood_at(offset).starts_with(first) && rest.chunks(BLOCK).all(|rest| block().starts_with(rest))
 }
 
 // Step 6, faults. Clients end the conversation in every way there is: they say that they are done and still want their
@@ -581,14 +581,9 @@ fn takes_the_rest(server: &mut Server, calls: &[&str], mut peer: Peer, sent: usi
     peer.finish();
     server.settle()?;
     server.expect_asleep_in(calls)?;
-    let mut peers = [peer];
-    server.exchange(&mut peers)?;
-    let [peer] = &mut peers;
     let case = format!("{sent} bytes, then the end of input, and only then the client reads");
-    let mut bytes = block().repeat(sent.div_ceil(BLOCK));
-    bytes.truncate(sent);
-    server.expect(peer, &bytes, &case)?;
-    server.expect_closed(peer, &case)
+    server.expect_stream(&mut peer, sent, comes_next, &case)?;
+    server.expect_closed(&mut peer, &case)
 }
 
 /// Sends until nothing moves any more, and reads nothing; answers how many bytes went.

@@ -300,24 +300,51 @@ impl Server {
     /// # Errors
     /// A refusal; as [`Server::settle`].
     pub fn expect(&mut self, peer: &mut Peer, bytes: &[u8], case: &str) -> Verdict {
-        self.until(peer, |peer| peer.received.len() >= bytes.len())?;
-        let got = std::mem::take(&mut peer.received);
-        if got == bytes {
+        self.expect_stream(
+            peer,
+            bytes.len(),
+            |at, piece| bytes[at..].starts_with(piece),
+            case,
+        )
+    }
+
+    /// As [`Server::expect`], for bytes that are too many to be held: so many come, and of each piece `is_next` says whether
+    /// it is what comes at this offset. It is not asked beyond the last.
+    ///
+    /// # Errors
+    /// As [`Server::expect`].
+    pub fn expect_stream(
+        &mut self,
+        peer: &mut Peer,
+        len: usize,
+        is_next: impl Fn(usize, &[u8]) -> bool,
+        case: &str,
+    ) -> Verdict {
+        let (mut got, mut right, address) = (0, true, [peer.address()]);
+        self.drive(&address, || {
+            let moved = peer.exchange();
+            let came = std::mem::take(&mut peer.received);
+            right &= got + came.len() <= len && is_next(got, &came);
+            got += came.len();
+            match got >= len {
+                true => Turn::Done,
+                false if moved => Turn::Moved,
+                false => Turn::Stuck,
+            }
+        })?;
+        if right && got == len {
             return Ok(());
         }
         let happened = match peer.end {
-            _ if got.len() > bytes.len() => format!("{} bytes came back", got.len()),
-            _ if got.len() == bytes.len() => "other bytes came back".to_owned(),
-            Some(PeerEnd::Reset) => format!("{} bytes came back, and then a reset", got.len()),
-            Some(PeerEnd::Finished) => format!("{} bytes came back, and then the end", got.len()),
-            None => format!("{} bytes came back, and the server sleeps", got.len()),
+            _ if got > len => format!("{got} bytes came back"),
+            _ if got == len => "other bytes came back".to_owned(),
+            Some(PeerEnd::Reset) => format!("{got} bytes came back, and then a reset"),
+            Some(PeerEnd::Finished) => format!("{got} bytes came back, and then the end"),
+            None => format!("{got} bytes came back, and the server sleeps"),
         };
         let why = "Everything that arrives is sent back, every byte of it and in its order, however it comes in pieces.";
-        Err(self.missed(
-            format!("{case}: {} bytes come back, as they were sent", bytes.len()),
-            happened,
-            why,
-        ))
+        let expected = format!("{case}: {len} bytes come back, as they were sent");
+        Err(self.missed(expected, happened, why))
     }
 
     /// The server has closed this peer's connection in order, and nothing more came before that.
