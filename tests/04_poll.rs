@@ -5,10 +5,13 @@
 //! and closed. So it does not matter who is faster.
 
 use grader::{
-    Errno, Family, Lab, Look, MAIN, Peer, Running, Server, SignalName, Story, Told, Turn, Verdict, What,
-    checks, lab, libc,
+    Errno, Family, Lab, Look, MAIN, Peer, Refusal, Running, Server, SignalName, Story, Told, Turn, Verdict,
+    What, checks, lab, libc,
 };
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    process::ExitCode,
+};
 
 #[path = "04_poll/http.rs"]
 mod http;
@@ -633,40 +636,48 @@ fn step_6_faults_no_descriptors_edge() -> Verdict {
     no_descriptors("edge", EPOLL)
 }
 
-/// Forty clients and twenty descriptors: who cannot be accepted waits in the backlog, and the server sleeps.
+/// Forty clients and twenty descriptors: who cannot be accepted waits in the backlog, and the server sleeps. Then one
+/// leaves after the other, and each of them makes room for one; the others stay, so that nothing else does.
 fn no_descriptors(step: &str, calls: &[&str]) -> Verdict {
     let mut server = LAB.command(&[step, ADDRESS]).descriptors(20).serve()?;
-    let mut peers = server.connect_many(40)?;
-    peers.iter_mut().for_each(|peer| peer.send(b"me too"));
-    server.exchange(&mut peers)?;
-    server.expect_asleep_in(calls)?;
-    let mut served = BTreeSet::new();
-    while served.len() < peers.len() {
-        let before = served.len();
-        for (i, peer) in peers
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, peer)| peer.received == b"me too")
-        {
-            peer.received.clear();
-            peer.finish();
-            served.insert(i);
+    let mut waiting = server.connect_many(40)?;
+    waiting.iter_mut().for_each(|peer| peer.send(b"me too"));
+    let mut present = VecDeque::new();
+    loop {
+        server.exchange(&mut waiting)?;
+        server.expect_asleep_in(calls)?;
+        let served = waiting.extract_if(.., |peer| peer.received == b"me too");
+        let before = present.len();
+        present.extend(served);
+        if waiting.is_empty() {
+            break;
         }
-        server.exchange(&mut peers)?;
-        let turned_away = (0..peers.len()).find(|i| !served.contains(i) && peers[*i].end.is_some());
-        let stuck = served.len() == before;
-        if turned_away.is_some() || stuck {
-            let happened = match turned_away {
-                Some(_) => format!("{} were served, and another was turned away", served.len()),
-                None => format!("{} were served, and the server sleeps", served.len()),
-            };
-            let why = "A full table of descriptors is a pause too: who waits in the backlog loses nothing but time.";
-            return Err(server.missed("as clients leave, those in the backlog are served", happened, why));
+        let turned_away = waiting.iter().any(|peer| peer.end.is_some());
+        match present.pop_front() {
+            Some(leaving) if present.len() >= before && !turned_away => leave(&mut server, leaving)?,
+            _ => return Err(not_served(&mut server, 40 - waiting.len(), turned_away)),
         }
     }
-    server.expect_asleep_in(calls)?;
     server.stop(SignalName::SIGTERM)?;
     Ok(())
+}
+
+fn leave(server: &mut Server, mut peer: Peer) -> Verdict {
+    peer.received.clear();
+    peer.finish();
+    server.expect_closed(
+        &mut peer,
+        "one of those that were served has sent its end of input",
+    )
+}
+
+fn not_served(server: &mut Server, served: usize, turned_away: bool) -> Refusal {
+    let happened = match turned_away {
+        true => format!("{served} were served, and another was turned away"),
+        false => format!("{served} were served, and the server sleeps"),
+    };
+    let why = "A full table of descriptors is a pause too: who waits in the backlog loses nothing but time.";
+    server.missed("as clients leave, those in the backlog are served", happened, why)
 }
 
 fn step_7_http() -> Verdict {
@@ -840,7 +851,8 @@ fn serves_500(step: &str, calls: &[&str]) -> Verdict {
     let at_rest = descriptors(&mut server)?;
     let mut peers = server.connect_many(500)?;
     for round in 0..3 {
-        let piece = |i: usize| pattern(500 * round + i, 1 + (i * 37 + round * 1000) % 3000);
+        let len = |i: usize| if round == 0 { 1000 } else { 1 + (i * 37) % 3000 };
+        let piece = |i: usize| pattern(500 * round + i, len(i));
         peers
             .iter_mut()
             .enumerate()

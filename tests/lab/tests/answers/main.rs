@@ -186,7 +186,9 @@ fn settled(line: &str) -> String {
         let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
         settled += before;
         let port = before.ends_with(':') && settled.ends_with(".1:");
-        settled += if port || end > 6 || before.ends_with(":[") || from[end..].starts_with(" KiB had") {
+        let what = &from[end..];
+        let of_buffers = end > 6 && what.starts_with(" bytes") || what.starts_with(" KiB had");
+        settled += if port || of_buffers || before.ends_with(":[") {
             "N"
         } else {
             &from[..end]
