@@ -606,20 +606,20 @@ fn stuff(server: &mut Server, peer: &mut Peer) -> Verdict<usize> {
 fn resets(server: &mut Server, calls: &[&str]) -> Verdict {
     let silent = server.connect()?;
     server.settle()?;
-    silent.reset();
+    server.reset(silent)?;
     let mut talking = server.connect()?;
     talking.send(b"half a wo");
     server.expect(&mut talking, b"half a wo", "a client before its reset")?;
     talking.send(b"rd");
-    talking.reset();
+    server.reset(talking)?;
     let mut stuffed = server.connect()?;
     stuff(server, &mut stuffed)?;
-    stuffed.reset();
+    server.reset(stuffed)?;
     let mut finished = server.connect()?;
     stuff_until_owed(server, &mut finished)?;
     finished.finish();
     server.settle()?;
-    finished.reset();
+    server.reset(finished)?;
     server.settle()?;
     server.expect_asleep_in(calls)
 }
