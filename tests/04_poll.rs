@@ -673,7 +673,7 @@ fn leave(server: &mut Server, mut peer: Peer) -> Verdict {
 
 fn not_served(server: &mut Server, served: usize, turned_away: bool) -> Refusal {
     let happened = match turned_away {
-        true => format!("{served} were served, and another was turned away"),
+        true => "some were served, and another was turned away: its connection was closed".to_owned(),
         false => format!("{served} were served, and the server sleeps"),
     };
     let why = "A full table of descriptors is a pause too: who waits in the backlog loses nothing but time.";
