@@ -107,6 +107,9 @@ pub fn chatter() -> u8 {
 pub fn scribble() -> u8 {
     let mut file = File::create("scribble").expect("a file");
     let wrote = (0..25_600u32).all(|i| {
+        if i % 1000 == 0 {
+            pause_for(1); // so as not to look busy where the disk is slow
+        }
         let block = [i as u8; 4096];
         file.write_all(&block).is_ok()
     });
