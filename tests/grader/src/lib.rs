@@ -14,6 +14,7 @@
 
 #![warn(missing_docs)]
 
+mod barrier;
 mod expect;
 mod facts;
 mod harness;

@@ -5,6 +5,7 @@
 //! connections tells (`proc_pid_net(5)`). So no outcome depends on who was faster.
 
 use crate::{
+    barrier::kernel_settles,
     peer::{Peer, PeerEnd},
     run::{Run, Running, Told},
     story::{MAIN, Sleeper, Story, Traffic},
@@ -18,7 +19,6 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     slice,
-    time::Duration,
 };
 
 /// What came of one turn of a check with its peers.
@@ -126,7 +126,7 @@ impl Server {
         // A reset is not acknowledged: it has arrived when the kernel knows of no connection any more.
         while table(self.address().ip()).contains_key(&ends) {
             self.settle()?;
-            std::thread::sleep(Duration::from_millis(1));
+            kernel_settles();
         }
         self.settle()
     }
@@ -255,8 +255,8 @@ impl Server {
             return Ok(second);
         }
         if under_way(self.address(), peers) {
-            // The kernel's business, which no call waits for. How often one looks changes nothing in what is found.
-            std::thread::sleep(Duration::from_millis(1));
+            // How often one looks changes nothing in what is found.
+            kernel_settles();
             return Ok(Turn::Moved);
         }
         Ok(turn())
