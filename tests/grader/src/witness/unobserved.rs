@@ -6,7 +6,12 @@ use crate::{
     plan::{Order, Plan},
     story::{End, Ending, MAIN, Process, Story},
 };
-use nix::{libc, unistd::Pid};
+use nix::{
+    errno::Errno,
+    libc,
+    sys::wait::{Id, WaitPidFlag, waitid, waitpid},
+    unistd::Pid,
+};
 use std::{
     collections::BTreeSet,
     io,
@@ -137,24 +142,39 @@ fn all_asleep(witness: i32) -> bool {
 /// Stops everybody first, so that no fork outruns the kills; then kills until nobody is left.
 fn kill_all(mut story: Story, end: End) -> Story {
     story.end = end;
-    let mut stopped = BTreeSet::new();
+    let mut all = BTreeSet::new();
     loop {
-        let before = stopped.len();
-        stop_all(story.witness, &mut stopped);
-        if stopped.len() == before {
-            stopped.iter().for_each(|&pid| kill(pid, libc::SIGKILL));
-            stopped.clear();
-        }
-        loop {
-            // SAFETY: asks for no status; does not block.
-            match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) } {
-                0 => break,
-                pid if pid < 0 => return story,
-                _ => {}
+        let before = all.len();
+        stop_all(story.witness, &mut all);
+        if all.len() == before {
+            all.iter().for_each(|&pid| kill(pid, libc::SIGKILL));
+            bury(story.witness, &mut all);
+            if has_no_child() {
+                return story;
             }
         }
-        std::thread::sleep(LOOK / 4); // who is to stop or to die needs the processor for it
     }
+}
+
+/// Waits for those who were killed: first for the witness's own children, then for those who come to it when their
+/// parents have gone. Of anybody else, who was born meanwhile, no end is waited for: he is stopped in the next round.
+fn bury(witness: i32, killed: &mut BTreeSet<i32>) {
+    loop {
+        let children = proc::children(witness).into_iter();
+        let dying: Vec<i32> = children.filter(|pid| killed.remove(pid)).collect();
+        if dying.is_empty() {
+            return killed.clear();
+        }
+        for pid in dying {
+            // How it ended is nobody's business any more.
+            let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::__WALL));
+        }
+    }
+}
+
+fn has_no_child() -> bool {
+    let only_ask = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT | WaitPidFlag::__WALL;
+    waitid(Id::All, only_ask) == Err(Errno::ECHILD)
 }
 
 /// From the top down: who is stopped before its children are looked for makes no more of them.
