@@ -5,13 +5,10 @@
 //! and closed. So it does not matter who is faster.
 
 use grader::{
-    Errno, Family, Lab, Look, MAIN, Peer, Refusal, Running, Server, SignalName, Story, Told, Turn, Verdict,
-    What, checks, lab, libc,
+    Errno, Family, Lab, MAIN, Peer, Refusal, Running, Server, SignalName, Story, Turn, Verdict, checks, lab,
+    libc,
 };
-use std::{
-    collections::{BTreeSet, VecDeque},
-    process::ExitCode,
-};
+use std::{collections::VecDeque, process::ExitCode};
 
 #[path = "04_poll/http.rs"]
 mod http;
@@ -481,7 +478,7 @@ fn withstands(step: &str, calls: &[&str]) -> Verdict {
     expect_bounded(&server.story()?)?;
     server.expect_asleep_in(calls)?;
     let told = server.stop(SignalName::SIGTERM)?;
-    one_thread(&told)
+    told.expect_one_thread(CLIENTS)
 }
 
 fn expect_bounded(story: &Story) -> Verdict {
@@ -540,7 +537,7 @@ fn step_6_faults_edge() -> Verdict {
 fn survives(step: &str, calls: &[&str]) -> Verdict {
     let mut server = start(step)?;
     server.settle()?;
-    let at_rest = descriptors(&mut server)?;
+    let at_rest = server.descriptors()?;
     let mut witness = server.connect()?;
     half_close(&mut server, calls)?;
     resets(&mut server, calls)?;
@@ -548,7 +545,7 @@ fn survives(step: &str, calls: &[&str]) -> Verdict {
     server.expect(&mut witness, b"still here", "a client that did nothing wrong")?;
     witness.finish();
     server.expect_closed(&mut witness, "it has sent its end of input")?;
-    expect_descriptors(&mut server, &at_rest)?;
+    server.expect_descriptors(&at_rest, CLIENTS)?;
     server.stop(SignalName::SIGINT)?;
     Ok(())
 }
@@ -719,6 +716,7 @@ fn step_7_http_wrong_usage() -> Verdict {
 // What the servers have in common
 
 const ADDRESS: &str = "127.0.0.1:0";
+const CLIENTS: &str = "clients";
 
 fn start(step: &str) -> Verdict<Server> {
     LAB.command(&[step, ADDRESS]).serve()
@@ -735,12 +733,12 @@ fn pattern(seed: usize, len: usize) -> Vec<u8> {
 fn serves(step: &str, calls: &[&str]) -> Verdict {
     let mut server = start(step)?;
     server.expect_asleep_in(calls)?;
-    let at_rest = descriptors(&mut server)?;
+    let at_rest = server.descriptors()?;
     let mut peer = server.connect()?;
     server.expect_open(&mut peer, "it has just connected")?;
     let (address, name) = (server.address(), peer.address());
     let mut lines = vec![format!("listening on {address}"), format!("open {name}")];
-    expect_lines_so_far(&server.story()?, &lines)?;
+    server.story()?.expect_lines(&lines)?;
     peer.send(b"hello");
     server.expect(&mut peer, b"hello", "a client sends \"hello\"")?;
     server.expect_asleep_in(calls)?;
@@ -750,14 +748,14 @@ fn serves(step: &str, calls: &[&str]) -> Verdict {
         "a client has sent its end of input, and nothing is owed",
     )?;
     lines.push(format!("close {name} 5"));
-    expect_lines_so_far(&server.story()?, &lines)?;
-    expect_descriptors(&mut server, &at_rest)?;
+    server.story()?.expect_lines(&lines)?;
+    server.expect_descriptors(&at_rest, CLIENTS)?;
     server.expect_asleep_in(calls)?;
     let told = server.stop(SignalName::SIGTERM)?;
     lines.push("bye".to_owned());
-    expect_lines_so_far(&told, &lines)?;
-    one_thread(&told)?;
-    snapshot(step, &told, &name.to_string(), &address.to_string());
+    told.expect_lines(&lines)?;
+    told.expect_one_thread(CLIENTS)?;
+    LAB.snapshot_of_server(step, &told, address, name);
     says_bye_with_clients(step)
 }
 
@@ -769,29 +767,11 @@ fn says_bye_with_clients(step: &str) -> Verdict {
     server.expect(&mut peer, b"x", "a client sends \"x\"")?;
     let (address, name) = (server.address(), peer.address());
     let told = server.stop(SignalName::SIGINT)?;
-    expect_lines_so_far(
-        &told,
-        &[
-            format!("listening on {address}"),
-            format!("open {name}"),
-            "bye".to_owned(),
-        ],
-    )
-}
-
-fn snapshot(step: &str, told: &Told, peer: &str, address: &str) {
-    let mut story = Story::clone(told);
-    for event in &mut story.events {
-        if let What::Calls(call) = &mut event.what {
-            call.text = call.text.replace(peer, "PEER").replace(address, "ADDR");
-        }
-    }
-    LAB.snapshot(step, &story);
-}
-
-fn expect_lines_so_far(story: &Story, lines: &[String]) -> Verdict {
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    story.expect_lines(&lines)
+    told.expect_lines(&[
+        format!("listening on {address}"),
+        format!("open {name}"),
+        "bye".to_owned(),
+    ])
 }
 
 /// Pieces of every size, one after the other and several at once; in between the server sleeps for everybody, and in no read.
@@ -848,7 +828,7 @@ fn expect_line(story: &Story, line: &str) -> Verdict {
 /// Five hundred clients at once, each with bytes of its own; after the first round every third leaves.
 fn serves_500(step: &str, calls: &[&str]) -> Verdict {
     let mut server = start(step)?;
-    let at_rest = descriptors(&mut server)?;
+    let at_rest = server.descriptors()?;
     let mut peers = server.connect_many(500)?;
     for round in 0..3 {
         let len = |i: usize| if round == 0 { 1000 } else { 1 + (i * 37) % 3000 };
@@ -877,9 +857,9 @@ fn serves_500(step: &str, calls: &[&str]) -> Verdict {
     for peer in &mut peers {
         server.expect_closed(peer, "500 clients have sent their end of input")?;
     }
-    expect_descriptors(&mut server, &at_rest)?;
+    server.expect_descriptors(&at_rest, CLIENTS)?;
     let told = server.stop(SignalName::SIGTERM)?;
-    one_thread(&told)
+    told.expect_one_thread(CLIENTS)
 }
 
 /// Signals interrupt its sleep, and a client is gone before it was accepted: nothing comes of it.
@@ -941,47 +921,4 @@ fn wrong_addresses(step: &str) -> Verdict {
         &[step, "256.0.0.1:0"],
         &[step, ADDRESS, "again"],
     ])
-}
-
-/// Its open descriptors, when it sleeps.
-fn descriptors(server: &mut Server) -> Verdict<BTreeSet<String>> {
-    let story = server.story()?;
-    let look = Look::at(story.pid(MAIN));
-    let all = look.into_iter().flat_map(|look| look.descriptors);
-    Ok(all.map(|(fd, what)| format!("{fd} ({what})")).collect())
-}
-
-fn expect_descriptors(server: &mut Server, at_rest: &BTreeSet<String>) -> Verdict {
-    let now = descriptors(server)?;
-    if now == *at_rest {
-        return Ok(());
-    }
-    let left: Vec<&str> = now.difference(at_rest).map(String::as_str).collect();
-    let gone: Vec<&str> = at_rest.difference(&now).map(String::as_str).collect();
-    let happened = match left[..] {
-        [] => format!("closed is also {}", gone.join(", ")),
-        _ => format!("still open: {}", left.join(", ")),
-    };
-    let why = "A descriptor that outlives its connection is never given back: after some thousand clients there is none left.";
-    Err(server.refuse(
-        "when all clients have gone, the server has the descriptors that it began with",
-        happened,
-        why,
-    ))
-}
-
-/// No other process and no thread was made.
-fn one_thread(story: &Story) -> Verdict {
-    story.observed()?;
-    let made = story
-        .events
-        .iter()
-        .position(|event| matches!(event.what, What::Spawns | What::Forks { .. }));
-    story.demand(
-        made.is_none(),
-        made,
-        "one process with one thread serves all clients",
-        "it made another",
-        "That is what these calls are for: to wait for many descriptors in one place.",
-    )
 }

@@ -4,9 +4,8 @@
 //! installed it is also asked live, about formats that nobody has thought of. The wire is judged as the servers of lab 4
 //! are: a check sends when the server sleeps, and looks at what came of it when it sleeps again.
 
-use grader::{Errno, Family, Lab, Look, MAIN, Run, Server, SignalName, Story, Verdict, What, checks, lab};
+use grader::{Errno, Family, Lab, MAIN, Run, Server, SignalName, Story, Verdict, checks, lab};
 use std::{
-    collections::BTreeSet,
     io::Read,
     net::{SocketAddr, TcpListener},
     process::ExitCode,
@@ -166,7 +165,7 @@ fn step_4_order_as_python() -> Verdict {
 fn step_5_wire() -> Verdict {
     let mut server = start("i5sf")?;
     server.expect_asleep_in(WAITS)?;
-    let at_rest = descriptors(&mut server)?;
+    let at_rest = server.descriptors()?;
     let mut peer = server.connect()?;
     let name = peer.address();
     peer.send(&record(1, b"zhang"));
@@ -187,12 +186,12 @@ fn step_5_wire() -> Verdict {
     peer.finish();
     server.expect_closed(&mut peer, "a peer has sent its end of input after two records")?;
     expect_stderr(&mut server, "", "a peer has gone after whole records")?;
-    expect_descriptors(&mut server, &at_rest)?;
+    server.expect_descriptors(&at_rest, PEERS)?;
     server.expect_asleep_in(WAITS)?;
-    let address = server.address().to_string();
+    let address = server.address();
     let told = server.end(SignalName::SIGTERM)?;
-    one_thread(&told)?;
-    snapshot("recv", &told, &name.to_string(), &address);
+    told.expect_one_thread(PEERS)?;
+    LAB.snapshot_of_server("recv", &told, address, name);
     let mut server = start("i5sf")?;
     let mut peer = server.connect()?;
     peer.send(b"half");
@@ -284,7 +283,7 @@ fn large_records() -> Verdict {
 /// Peers end, or vanish, inside a record; another was there before, and one comes after.
 fn step_5_wire_cut_short() -> Verdict {
     let mut server = start("i5sf")?;
-    let at_rest = descriptors(&mut server)?;
+    let at_rest = server.descriptors()?;
     let mut other = server.connect()?;
     other.send(&record(1, b"zhang")[..9]);
     server.settle()?;
@@ -325,7 +324,7 @@ fn step_5_wire_cut_short() -> Verdict {
     )?;
     other.finish();
     server.expect_closed(&mut other, "it has sent its end of input after a whole record")?;
-    expect_descriptors(&mut server, &at_rest)?;
+    server.expect_descriptors(&at_rest, PEERS)?;
     server.expect_asleep_in(WAITS)?;
     server.end(SignalName::SIGTERM).map(drop)
 }
@@ -359,7 +358,7 @@ fn step_5_wire_of_several() -> Verdict {
         )?;
     }
     let told = server.end(SignalName::SIGTERM)?;
-    one_thread(&told)
+    told.expect_one_thread(PEERS)
 }
 
 fn step_5_wire_of_100() -> Verdict {
@@ -500,7 +499,7 @@ fn sends_by(run: impl Fn(&[&str]) -> Run, args: &[&str], bytes: &str) -> Verdict
     let args: Vec<&str> = ["send", &name].into_iter().chain(args.iter().copied()).collect();
     let told = run(&args).run()?;
     told.expect_exit(0)?;
-    told.expect_lines(&[])?;
+    told.expect_stdout("")?;
     // What was sent is on its way, or here: only for a program that has sent nothing does this time pass.
     let came = told_of
         .recv_timeout(PATIENCE)
@@ -674,6 +673,7 @@ fn makes_no_socket(args: &[&str]) -> Verdict {
 // What the steps have in common
 
 const ADDRESS: &str = "127.0.0.1:0";
+const PEERS: &str = "peers";
 
 /// The last resort against a program that says that it has sent, and has not even connected.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -779,51 +779,4 @@ fn expect_stderr(server: &mut Server, text: &str, case: &str) -> Verdict {
     let why =
         "Half a record is no record, but its sender believes that it has arrived: somebody must hear of it.";
     Err(server.missed(format!("{case}: {}", last(text)), last(&stderr), why))
-}
-
-fn snapshot(name: &str, story: &Story, peer: &str, address: &str) {
-    let mut story = story.clone();
-    for event in &mut story.events {
-        if let What::Calls(call) = &mut event.what {
-            call.text = call.text.replace(peer, "PEER").replace(address, "ADDR");
-        }
-    }
-    LAB.snapshot(name, &story);
-}
-
-/// Its open descriptors, when it sleeps.
-fn descriptors(server: &mut Server) -> Verdict<BTreeSet<String>> {
-    let story = server.story()?;
-    let all = Look::at(story.pid(MAIN))
-        .into_iter()
-        .flat_map(|look| look.descriptors);
-    Ok(all.map(|(fd, what)| format!("{fd} ({what})")).collect())
-}
-
-fn expect_descriptors(server: &mut Server, at_rest: &BTreeSet<String>) -> Verdict {
-    let now = descriptors(server)?;
-    if now == *at_rest {
-        return Ok(());
-    }
-    let left: Vec<&str> = now.difference(at_rest).map(String::as_str).collect();
-    let why = "A descriptor that outlives its connection is never given back: after some thousand peers there is none left.";
-    let expected = "when all peers have gone, the server has the descriptors that it began with";
-    Err(server.refuse(expected, format!("still open: {}", left.join(", ")), why))
-}
-
-/// No other process and no thread was made.
-fn one_thread(story: &Story) -> Verdict {
-    story.observed()?;
-    let made = story
-        .events
-        .iter()
-        .position(|event| matches!(event.what, What::Spawns | What::Forks { .. }));
-    let why = "One loop waits for all of them: that is what lab 4 was for.";
-    story.demand(
-        made.is_none(),
-        made,
-        "one process with one thread serves all peers",
-        "it made another",
-        why,
-    )
 }

@@ -4,8 +4,8 @@
 //! not left to luck: one of them is stopped behind each of its calls in turn, while the other does what it wants.
 
 use grader::{
-    Ending, Errno, Family, Lab, Look, MAIN, Peer, Proc, Refusal, Run, Running, Server, SignalName, Story,
-    Told, Verdict, What, checks, directory, lab,
+    Ending, Errno, Family, Lab, MAIN, Peer, Proc, Refusal, Run, Running, Server, SignalName, Story, Told,
+    Verdict, checks, directory, lab,
 };
 use nix::{
     cmsg_space,
@@ -167,7 +167,7 @@ fn step_2_talk() -> Verdict {
     let mut server = recv()?;
     let mut peer = server.connect()?;
     peer.send(b"hello\n");
-    expect_lines_so_far(&mut server, "listening on here\nhello\n")?;
+    server.story()?.expect_stdout("listening on here\nhello\n")?;
     let sleeper = server.sleeper()?;
     let idle = sleeper.blocking == grader::Blocking::Until;
     let happened = format!("it sleeps in {} with a timeout", sleeper.call);
@@ -201,10 +201,6 @@ fn recv() -> Verdict<Server> {
     LAB.command(&["recv", PATH]).serve()
 }
 
-fn expect_lines_so_far(server: &mut Server, text: &str) -> Verdict {
-    server.story()?.expect_stdout(text)
-}
-
 fn step_2_talk_lines() -> Verdict {
     let mut server = recv()?;
     let (mut one, mut two) = (server.connect()?, server.connect()?);
@@ -212,7 +208,7 @@ fn step_2_talk_lines() -> Verdict {
     let mut say = |server: &mut Server, peer: &mut Peer, piece: &[u8], line: &str| {
         peer.send(piece);
         text.push_str(line);
-        expect_lines_so_far(server, &text)
+        server.story()?.expect_stdout(&text)
     };
     say(&mut server, &mut one, b"half a ", "")?;
     say(&mut server, &mut two, b"of two\nand ", "of two\n")?;
@@ -247,7 +243,7 @@ fn step_2_talk_lines() -> Verdict {
 
 fn step_2_talk_many() -> Verdict {
     let mut server = recv()?;
-    let at_rest = descriptors(&mut server)?;
+    let at_rest = server.descriptors()?;
     let mut peers = server.connect_many(100)?;
     for (i, peer) in peers.iter_mut().enumerate() {
         peer.send(format!("sender {i} says ").as_bytes());
@@ -267,8 +263,8 @@ fn step_2_talk_many() -> Verdict {
         .chain(lines.iter().map(String::as_str))
         .collect();
     story.expect_lines_in_any_order(&all)?;
-    expect_descriptors(&mut server, &at_rest)?;
-    alone(&server.story()?)?;
+    server.expect_descriptors(&at_rest, "senders")?;
+    server.story()?.expect_one_thread("senders")?;
     ends(server, SignalName::SIGTERM)?;
     Ok(())
 }
@@ -404,7 +400,7 @@ fn step_2_talk_when_interrupted() -> Verdict {
         let mut peer = server.connect()?;
         server.settle()?;
         peer.send(b"hello\n");
-        expect_lines_so_far(&mut server, "listening on here\nhello\n")?;
+        server.story()?.expect_stdout("listening on here\nhello\n")?;
         ends(server, SignalName::SIGTERM)?;
     }
     let dir = directory()?;
@@ -471,7 +467,9 @@ fn talks_with(program: &str, args: impl Fn(&str) -> Vec<String>) -> Verdict {
         format!("{program} ends with {status}"),
         "It is what people try first.",
     )?;
-    expect_lines_so_far(&mut server, "listening on here\nfrom outside\nno newline\n")?;
+    server
+        .story()?
+        .expect_stdout("listening on here\nfrom outside\nno newline\n")?;
     ends(server, SignalName::SIGTERM)?;
     Ok(())
 }
@@ -529,7 +527,7 @@ fn step_3_stale() -> Verdict {
     let mut server = LAB.command(&["recv", PATH]).directory(dir.path()).serve()?;
     let mut peer = server.connect()?;
     peer.send(b"hello\n");
-    expect_lines_so_far(&mut server, "listening on here\nhello\n")?;
+    server.story()?.expect_stdout("listening on here\nhello\n")?;
     expect_private(&mut server)?;
     no_other_file(&server.story()?, dir.path())?;
     if let Some(told) = ends(server, SignalName::SIGTERM)? {
@@ -572,7 +570,7 @@ fn step_3_stale_is_not_alive() -> Verdict {
     }
     let mut peer = first.connect()?;
     peer.send(b"still here\n");
-    expect_lines_so_far(&mut first, "listening on here\nstill here\n")?;
+    first.story()?.expect_stdout("listening on here\nstill here\n")?;
     ends(first, SignalName::SIGTERM)?;
     full_backlog()?;
     datagrams()
@@ -1399,44 +1397,4 @@ fn step_7_pair_when_a_call_fails() -> Verdict {
 
 fn step_7_pair_wrong_usage() -> Verdict {
     LAB.wrong_usage(&[&["pair", "again"]])
-}
-
-// What the steps have in common
-
-/// How many descriptors it has, when it sleeps.
-fn descriptors(server: &mut Server) -> Verdict<Vec<i32>> {
-    let look = Look::at(server.story()?.pid(MAIN));
-    Ok(look
-        .into_iter()
-        .flat_map(|look| look.descriptors.into_keys())
-        .collect())
-}
-
-fn expect_descriptors(server: &mut Server, at_rest: &[i32]) -> Verdict {
-    let now = descriptors(server)?;
-    if now == at_rest {
-        return Ok(());
-    }
-    let happened = format!("it had {at_rest:?}, and has {now:?}");
-    Err(server.refuse(
-        "when all senders have gone, recv has the descriptors that it began with",
-        happened,
-        "A descriptor that outlives its connection is never given back.",
-    ))
-}
-
-/// No other process and no thread was made.
-fn alone(story: &Story) -> Verdict {
-    story.observed()?;
-    let made = story
-        .events
-        .iter()
-        .position(|event| matches!(event.what, What::Spawns | What::Forks { .. }));
-    story.demand(
-        made.is_none(),
-        made,
-        "one process with one thread hears all senders",
-        "it made another",
-        "One call waits for all of them: lab 4.",
-    )
 }

@@ -1,6 +1,6 @@
 //! Step 7: HTTP/1.1 as far as a browser needs it (RFC 9110, RFC 9112), judged with raw bytes, with curl and with Chromium.
 
-use super::{ADDRESS, EPOLL, LAB, expect_line, one_thread, start, wrong_addresses};
+use super::{ADDRESS, CLIENTS, EPOLL, LAB, expect_line, start, wrong_addresses};
 use grader::{Peer, PeerEnd, Refusal, Server, SignalName, Verdict};
 use std::process::{Command, Stdio};
 
@@ -49,7 +49,7 @@ pub fn answers() -> Verdict {
     )?;
     server.expect_open(&mut peer, "HTTP/1.1 keeps the connection")?;
     let told = server.stop(SignalName::SIGTERM)?;
-    one_thread(&told)
+    told.expect_one_thread(CLIENTS)
 }
 
 /// Method, path and version: what each request gets, and whether the connection stays.

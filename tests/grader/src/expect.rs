@@ -1,7 +1,7 @@
 //! What checks demand again and again, with the words for a learner.
 
 use crate::{
-    story::{Ending, MAIN, Proc, Story},
+    story::{Ending, MAIN, Proc, Story, What},
     verdict::Verdict,
 };
 use nix::libc;
@@ -67,8 +67,8 @@ impl Story {
     ///
     /// # Errors
     /// A refusal.
-    pub fn expect_lines(&self, lines: &[&str]) -> Verdict {
-        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+    pub fn expect_lines(&self, lines: &[impl AsRef<str>]) -> Verdict {
+        let text: String = lines.iter().flat_map(|line| [line.as_ref(), "\n"]).collect();
         self.expect_stdout(&text)
     }
 
@@ -231,6 +231,23 @@ impl Story {
             listed(&wanted)
         );
         Err(self.refusal(at, expected, happened, why))
+    }
+
+    /// No other process and no thread was made: one serves all `clients` (how the lab calls them).
+    ///
+    /// # Errors
+    /// A refusal.
+    pub fn expect_one_thread(&self, clients: &str) -> Verdict {
+        self.observed()?;
+        let makes = |what: &What| matches!(what, What::Spawns | What::Forks { .. });
+        let made = self.events.iter().position(|event| makes(&event.what));
+        self.demand(
+            made.is_none(),
+            made,
+            format!("one process with one thread serves all {clients}"),
+            "it made another",
+            "That is what poll and epoll are for: to wait for many descriptors in one place.",
+        )
     }
 
     /// The process ended and was reaped by that parent; answers when it was reaped.

@@ -1,7 +1,14 @@
 //! A lab: where it is, which program is judged, and its checks.
 
-use crate::{run::Run, story::Story, verdict::Verdict};
-use std::path::{Path, PathBuf};
+use crate::{
+    run::Run,
+    story::{Story, What},
+    verdict::Verdict,
+};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// A check: its name (`step_3_memory_when_fork_fails`) and what it does.
 pub type Check = (&'static str, fn() -> Verdict);
@@ -112,6 +119,21 @@ impl Lab {
     /// When the story has changed; `just review` accepts the change.
     pub fn snapshot(&self, name: &str, story: &Story) {
         self.compare(name, story, &story.by_process());
+    }
+
+    /// As [`Lab::snapshot`], of a server and one peer, whose ports chance has given.
+    ///
+    /// # Panics
+    /// As [`Lab::snapshot`].
+    pub fn snapshot_of_server(&self, name: &str, story: &Story, server: SocketAddr, peer: SocketAddr) {
+        let mut story = story.clone();
+        let (server, peer) = (server.to_string(), peer.to_string());
+        for event in &mut story.events {
+            if let What::Calls(call) = &mut event.what {
+                call.text = call.text.replace(&peer, "PEER").replace(&server, "ADDR");
+            }
+        }
+        self.snapshot(name, &story);
     }
 
     /// As [`Lab::snapshot`], and in front of it what was printed: for a step whose lines have one possible order.

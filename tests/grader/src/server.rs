@@ -6,6 +6,7 @@
 
 use crate::{
     barrier::kernel_settles,
+    look::Look,
     peer::{Peer, PeerEnd},
     run::{Run, Running, Told},
     story::{MAIN, Sleeper, Story, Traffic},
@@ -14,7 +15,7 @@ use crate::{
 };
 use nix::sys::signal::Signal;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -222,6 +223,39 @@ impl Server {
             happened,
             why,
         ))
+    }
+
+    /// Its open descriptors, when it sleeps: each with what it is.
+    ///
+    /// # Errors
+    /// As [`Server::settle`].
+    pub fn descriptors(&mut self) -> Verdict<BTreeSet<String>> {
+        let look = Look::at(self.story()?.pid(MAIN));
+        let all = look.into_iter().flat_map(|look| look.descriptors);
+        Ok(all.map(|(fd, what)| format!("{fd} ({what})")).collect())
+    }
+
+    /// It has the descriptors again that it had `at_rest`, since all `clients` (how the lab calls them) have gone.
+    ///
+    /// # Errors
+    /// A refusal; as [`Server::settle`].
+    pub fn expect_descriptors(&mut self, at_rest: &BTreeSet<String>, clients: &str) -> Verdict {
+        let now = self.descriptors()?;
+        if now == *at_rest {
+            return Ok(());
+        }
+        let left: Vec<&str> = now.difference(at_rest).map(String::as_str).collect();
+        let gone: Vec<&str> = at_rest.difference(&now).map(String::as_str).collect();
+        let happened = match left[..] {
+            [] => format!("closed is also {}", gone.join(", ")),
+            _ => format!("still open: {}", left.join(", ")),
+        };
+        let expected =
+            format!("when all {clients} have gone, the server has the descriptors that it began with");
+        let why = format!(
+            "A descriptor that outlives its connection is never given back: after some thousand {clients} there is none left."
+        );
+        Err(self.refuse(expected, happened, why))
     }
 
     /// Takes turns, and lets the server run between them, until `turn` is done; `false` when nothing moves any more: the
