@@ -15,6 +15,7 @@
 #![warn(missing_docs)]
 
 mod barrier;
+mod connection;
 mod expect;
 mod facts;
 mod harness;

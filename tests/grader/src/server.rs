@@ -1,11 +1,12 @@
 //! A server under judgement: started, and given something to do whenever it sleeps.
 //!
 //! Stimuli go to a server that sleeps, and outcomes are judged when it sleeps again. "Nothing came back" is said only when
-//! the server sleeps *and* nothing is under way between the two ends of a connection, which the kernel's table of
-//! connections tells (`proc_pid_net(5)`). So no outcome depends on who was faster.
+//! the server sleeps *and* nothing is under way between the two ends of a connection, which the kernel tells
+//! (`connection.rs`). So no outcome depends on who was faster.
 
 use crate::{
     barrier::kernel_settles,
+    connection::{is_there, under_way},
     look::Look,
     peer::{Peer, PeerEnd},
     run::{Run, Running, Told},
@@ -15,9 +16,8 @@ use crate::{
 };
 use nix::sys::signal::Signal;
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    net::{IpAddr, SocketAddr},
+    collections::BTreeSet,
+    net::SocketAddr,
     path::{Path, PathBuf},
     slice,
 };
@@ -125,7 +125,7 @@ impl Server {
         let ends = (self.address(), peer.address());
         peer.reset();
         // A reset is not acknowledged: it has arrived when the kernel knows of no connection any more.
-        while table(self.address().ip()).contains_key(&ends) {
+        while is_there(ends.0, ends.1) {
             self.settle()?;
             kernel_settles();
         }
@@ -481,71 +481,4 @@ impl Server {
         )?;
         Ok(told)
     }
-}
-
-/// One end of a connection, as the kernel's table shows it: bytes not yet acknowledged by the other side, and bytes that
-/// its owner has not read.
-#[derive(Clone, Copy)]
-struct End {
-    unacknowledged: u64,
-    unread: u64,
-    /// It has not heard the other side's end.
-    expects_more: bool,
-}
-
-/// Something that has been sent has not arrived, though there is room for it: data, the end, or a reset.
-fn under_way(server: SocketAddr, peers: &[SocketAddr]) -> bool {
-    let table = table(server.ip());
-    peers.iter().any(|&peer| {
-        let (client, server) = (table.get(&(peer, server)), table.get(&(server, peer)));
-        match (client, server) {
-            (None, _) => false,
-            (Some(client), None) => client.expects_more, // the server's end is gone; the news of it is on the way
-            (Some(client), Some(server)) => {
-                client.unacknowledged > 0 && server.unread == 0
-                    || server.unacknowledged > 0 && client.unread == 0
-            }
-        }
-    })
-}
-
-/// All TCP connections of this network namespace: local and remote address, and the queues (`proc_pid_net(5)`).
-fn table(ip: IpAddr) -> BTreeMap<(SocketAddr, SocketAddr), End> {
-    let file = if ip.is_ipv4() {
-        "/proc/net/tcp"
-    } else {
-        "/proc/net/tcp6"
-    };
-    let text = fs::read_to_string(file).unwrap_or_default();
-    text.lines().skip(1).filter_map(row).collect()
-}
-
-fn row(line: &str) -> Option<((SocketAddr, SocketAddr), End)> {
-    let mut fields = line.split_whitespace().skip(1);
-    let (local, remote) = (socket_address(fields.next()?)?, socket_address(fields.next()?)?);
-    let state = fields.next()?;
-    let (unacknowledged, unread) = fields.next()?.split_once(':')?;
-    let hex = |text| u64::from_str_radix(text, 16).ok();
-    let end = End {
-        unacknowledged: hex(unacknowledged)?,
-        unread: hex(unread)?,
-        // TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2 (`linux/tcp.h`).
-        expects_more: ["01", "04", "05"].contains(&state),
-    };
-    Some(((local, remote), end))
-}
-
-/// `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number.
-fn socket_address(text: &str) -> Option<SocketAddr> {
-    let (address, port) = text.split_once(':')?;
-    let word = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok();
-    let ip: IpAddr = match address.len() {
-        8 => word(0)?.to_ne_bytes().into(),
-        _ => {
-            let words = [word(0)?, word(8)?, word(16)?, word(24)?].map(u32::to_ne_bytes);
-            let bytes: [u8; 16] = words.concat().try_into().ok()?;
-            bytes.into()
-        }
-    };
-    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
 }

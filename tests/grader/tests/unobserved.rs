@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             there_is_a_hang,
             there_somebody_types,
             there_is_no_such_program,
+            there_a_server_answers,
         ]);
     }
     LAB.main(checks![
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         a_hang_ends_there_too,
         a_test_can_act_there_too,
         what_cannot_be_started_is_told_there_too,
+        a_server_is_judged_where_the_kernel_gives_only_a_list,
     ])
 }
 
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
 enum Refused {
     Ptrace,
     Seccomp,
+    Netlink,
 }
 
 /// Makes the check `name` in a process, and among descendants of it, to which the kernel refuses that.
@@ -83,6 +86,14 @@ fn refuse(refused: Refused) -> io::Result<()> {
             op(EQUAL, 0, 2, libc::SYS_prctl as u32),
             op(LOAD, 0, 0, first_argument),
             op(EQUAL, 1, 0, libc::PR_SET_SECCOMP as u32),
+            op(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+            op(RETURN, 0, 0, eperm),
+        ],
+        Refused::Netlink => vec![
+            op(LOAD, 0, 0, nr),
+            op(EQUAL, 0, 2, libc::SYS_socket as u32),
+            op(LOAD, 0, 0, first_argument),
+            op(EQUAL, 1, 0, libc::AF_NETLINK as u32),
             op(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
             op(RETURN, 0, 0, eperm),
         ],
@@ -289,4 +300,25 @@ fn there_is_no_such_program() -> Verdict {
         "the reason is told",
     )?;
     LAB.command(&["wait"]).run()?.observed()
+}
+
+/// One cannot ask about one connection there (`sock_diag(7)`), and reads the list of all.
+fn a_server_is_judged_where_the_kernel_gives_only_a_list() -> Verdict {
+    let output = there("there_a_server_answers", Refused::Netlink);
+    let text = text(&output);
+    assert!(text.contains("running 1 test"), "the check is there: {text}");
+    assert!(output.status.success(), "it passes: {text}");
+    Ok(())
+}
+
+fn there_a_server_answers() -> Verdict {
+    let mut server = LAB.command(&["serve", "rightly"]).serve()?;
+    let (mut one, mut two) = (server.connect()?, server.connect()?);
+    one.send(b"hello");
+    server.expect(&mut one, b"hello", "the first")?;
+    server.reset(one)?;
+    two.send(b"and me");
+    server.expect(&mut two, b"and me", "the second")?;
+    two.finish();
+    server.expect_closed(&mut two, "it has finished")
 }

@@ -1,0 +1,181 @@
+//! What the kernel knows of a TCP connection: what has been sent over it and has not arrived yet.
+//!
+//! It is asked for one connection at a time (sock_diag(7)): the list of all (`/proc/net/tcp`) has those too that ended a
+//! minute ago, thousands after the checks of lab 4, and took ten times as long as all the rest of a look. Where one cannot
+//! ask, the list has to do.
+
+use nix::{
+    libc,
+    sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, SocketAddr, TcpListener},
+    os::fd::{AsRawFd, OwnedFd},
+    sync::OnceLock,
+};
+
+/// One end of a connection: bytes not yet acknowledged by the other side, and bytes that its owner has not read.
+#[derive(Clone, Copy)]
+struct End {
+    unacknowledged: u64,
+    unread: u64,
+    /// It has not heard the other side's end.
+    expects_more: bool,
+}
+
+/// Something that has been sent has not arrived, though there is room for it: data, the end, or a reset.
+pub(crate) fn under_way(server: SocketAddr, peers: &[SocketAddr]) -> bool {
+    let kernel = Kernel::new();
+    peers.iter().any(|&peer| {
+        let (client, server) = (kernel.end(peer, server), kernel.end(server, peer));
+        match (client, server) {
+            (None, _) => false,
+            (Some(client), None) => client.expects_more, // the server's end is gone; the news of it is on the way
+            (Some(client), Some(server)) => {
+                client.unacknowledged > 0 && server.unread == 0
+                    || server.unacknowledged > 0 && client.unread == 0
+            }
+        }
+    })
+}
+
+/// The kernel knows of this end of a connection.
+pub(crate) fn is_there(local: SocketAddr, remote: SocketAddr) -> bool {
+    Kernel::new().end(local, remote).is_some()
+}
+
+/// Whom to ask.
+enum Kernel {
+    Diag(OwnedFd),
+    List(BTreeMap<(SocketAddr, SocketAddr), End>),
+}
+
+impl Kernel {
+    fn new() -> Self {
+        static ANSWERS: OnceLock<bool> = OnceLock::new();
+        match diag() {
+            Ok(diag) if *ANSWERS.get_or_init(|| answers(&diag)) => Self::Diag(diag),
+            _ => Self::List(list()),
+        }
+    }
+
+    fn end(&self, local: SocketAddr, remote: SocketAddr) -> Option<End> {
+        match self {
+            Self::Diag(diag) => ask(diag, local, remote).and_then(|found| end(found.0, found.1, found.2)),
+            Self::List(list) => list.get(&(local, remote)).copied(),
+        }
+    }
+}
+
+fn diag() -> nix::Result<OwnedFd> {
+    let (flags, protocol) = (SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag);
+    socket(AddressFamily::Netlink, SockType::Datagram, flags, protocol)
+}
+
+/// It knows of a socket that is there. (A kernel that has this not built in says of every socket that there is none.)
+fn answers(diag: &OwnedFd) -> bool {
+    let listener =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| Ok((listener.local_addr()?, listener)));
+    listener.is_ok_and(|(address, _listener)| {
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 0));
+        ask(diag, address, nobody).is_some_and(|(state, ..)| state == LISTEN)
+    })
+}
+
+/// `SOCK_DIAG_BY_FAMILY` (`linux/sock_diag.h`).
+const BY_FAMILY: u16 = 20;
+/// `struct nlmsghdr`, and `struct inet_diag_sockid` behind four bytes of each message (`linux/inet_diag.h`).
+const HEADER: usize = 16;
+const ID: usize = 48;
+/// `TCP_LISTEN` (`linux/tcp.h`).
+const LISTEN: u8 = 10;
+
+/// Asks for one connection: its state, the bytes not acknowledged, those not read.
+fn ask(diag: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> Option<(u8, u64, u64)> {
+    send(diag.as_raw_fd(), &question(local, remote), MsgFlags::empty()).ok()?;
+    let mut answer = [0; 1024];
+    let n = recv(diag.as_raw_fd(), &mut answer, MsgFlags::empty()).ok()?;
+    let (header, body) = answer.get(..n)?.split_at_checked(HEADER)?;
+    let word = |at: usize| Some(u32::from_ne_bytes(body.get(at..at + 4)?.try_into().ok()?).into());
+    let (unread, unacknowledged) = (4 + ID + 4, 4 + ID + 8);
+    match header[4..6] == BY_FAMILY.to_ne_bytes() {
+        true => Some((*body.get(1)?, word(unacknowledged)?, word(unread)?)),
+        false => None, // an errno: ENOENT
+    }
+}
+
+/// `struct nlmsghdr` and `struct inet_diag_req_v2`, for a TCP socket in any state.
+fn question(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    let family = if local.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    };
+    let len = HEADER + 8 + ID;
+    let mut bytes = Vec::with_capacity(len);
+    bytes.extend((len as u32).to_ne_bytes());
+    bytes.extend(BY_FAMILY.to_ne_bytes());
+    bytes.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
+    bytes.extend([0; 8]); // its number and the sender's port: one question at a time needs neither
+    bytes.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+    bytes.extend(u32::MAX.to_ne_bytes());
+    bytes.extend(local.port().to_be_bytes());
+    bytes.extend(remote.port().to_be_bytes());
+    for ip in [local.ip(), remote.ip()] {
+        match ip {
+            IpAddr::V4(ip) => bytes.extend([&ip.octets()[..], &[0; 12]].concat()),
+            IpAddr::V6(ip) => bytes.extend(ip.octets()),
+        }
+    }
+    bytes.extend([0; 4]); // any interface
+    bytes.extend([0xff; 8]); // INET_DIAG_NOCOOKIE
+    bytes
+}
+
+/// All TCP connections of this network namespace: local and remote address, and the queues (`proc_pid_net(5)`).
+fn list() -> BTreeMap<(SocketAddr, SocketAddr), End> {
+    let files = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
+    files
+        .iter()
+        .flat_map(|text| text.lines().skip(1))
+        .filter_map(row)
+        .collect()
+}
+
+fn row(line: &str) -> Option<((SocketAddr, SocketAddr), End)> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, remote) = (socket_address(fields.next()?)?, socket_address(fields.next()?)?);
+    let state = u8::from_str_radix(fields.next()?, 16).ok()?;
+    let (unacknowledged, unread) = fields.next()?.split_once(':')?;
+    let hex = |text| u64::from_str_radix(text, 16).ok();
+    Some(((local, remote), end(state, hex(unacknowledged)?, hex(unread)?)?))
+}
+
+/// `None` for one that listens: it is no end of a connection. States as in `linux/tcp.h`.
+fn end(state: u8, unacknowledged: u64, unread: u64) -> Option<End> {
+    const ESTABLISHED: u8 = 1;
+    const FIN_WAIT1: u8 = 4;
+    const FIN_WAIT2: u8 = 5;
+    (state != LISTEN).then_some(End {
+        unacknowledged,
+        unread,
+        expects_more: [ESTABLISHED, FIN_WAIT1, FIN_WAIT2].contains(&state),
+    })
+}
+
+/// `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let word = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok();
+    let ip: IpAddr = match address.len() {
+        8 => word(0)?.to_ne_bytes().into(),
+        _ => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?].map(u32::to_ne_bytes);
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            bytes.into()
+        }
+    };
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
+}
