@@ -244,7 +244,7 @@ fn step_2_talk_lines() -> Verdict {
 fn step_2_talk_many() -> Verdict {
     let mut server = recv()?;
     let at_rest = server.descriptors()?;
-    let mut peers = server.connect_many(100)?;
+    let mut peers = server.connect_at_once(100)?;
     for (i, peer) in peers.iter_mut().enumerate() {
         peer.send(format!("sender {i} says ").as_bytes());
     }

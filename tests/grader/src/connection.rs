@@ -46,6 +46,17 @@ pub(crate) fn is_there(local: SocketAddr, remote: SocketAddr) -> bool {
     Kernel::new().end(local, remote).is_some()
 }
 
+/// As many wait there to be accepted as may, and one (`sk_acceptq_is_full` in the kernel's source): whoever comes now is not
+/// answered, and asks again after a second. `false` where the kernel does not tell.
+pub(crate) fn is_full(listener: SocketAddr) -> bool {
+    let nobody = SocketAddr::new(listener.ip(), 0);
+    match Kernel::new() {
+        Kernel::Diag(diag) => ask(&diag, listener, nobody)
+            .is_some_and(|(state, backlog, waiting)| state == LISTEN && waiting > backlog),
+        Kernel::List(_) => false,
+    }
+}
+
 /// Whom to ask.
 enum Kernel {
     Diag(OwnedFd),
@@ -92,7 +103,8 @@ const ID: usize = 48;
 /// `TCP_LISTEN` (`linux/tcp.h`).
 const LISTEN: u8 = 10;
 
-/// Asks for one connection: its state, the bytes not acknowledged, those not read.
+/// Asks for one connection: its state, the bytes not acknowledged, those not read. Of one that listens: its backlog, and how
+/// many wait there.
 fn ask(diag: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> Option<(u8, u64, u64)> {
     send(diag.as_raw_fd(), &question(local, remote), MsgFlags::empty()).ok()?;
     let mut answer = [0; 1024];

@@ -3,15 +3,15 @@
 use nix::{
     errno::Errno,
     libc,
-    sys::socket::{MsgFlags, Shutdown, recv, send, setsockopt, shutdown, sockopt},
+    sys::socket::{
+        AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr, connect, recv, send, setsockopt,
+        shutdown, socket, sockopt,
+    },
 };
 use std::{
     io,
     net::{SocketAddr, TcpStream},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    os::fd::{AsRawFd, OwnedFd},
     path::Path,
 };
 
@@ -36,7 +36,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Connects to a server that listens.
+    /// Connects to a server that listens. That does not take long as long as there is room in its backlog.
     ///
     /// # Errors
     /// As connect(2).
@@ -52,10 +52,13 @@ impl Peer {
         })
     }
 
-    /// As [`Peer::connect`], to a socket in the file system.
+    /// As [`Peer::connect`], to a socket in the file system; `EAGAIN` when its backlog is full.
     pub(crate) fn connect_to_path(path: &Path) -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
         Ok(Self {
-            socket: UnixStream::connect(path)?.into(),
+            socket,
             address: SocketAddr::from(([0; 4], 0)),
             unsent: Vec::new(),
             received: Vec::new(),

@@ -6,7 +6,7 @@
 
 use crate::{
     barrier::kernel_settles,
-    connection::{is_there, under_way},
+    connection::{is_full, is_there, under_way},
     look::Look,
     peer::{Peer, PeerEnd},
     run::{Run, Running, Told},
@@ -14,7 +14,7 @@ use crate::{
     tell::called,
     verdict::{Refusal, Verdict},
 };
-use nix::sys::signal::Signal;
+use nix::{errno::Errno, sys::signal::Signal};
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
@@ -37,6 +37,8 @@ pub enum Turn {
 pub struct Server {
     running: Running,
     place: Place,
+    /// How many peers have connected.
+    connected: usize,
 }
 
 /// Where a server listens.
@@ -66,7 +68,11 @@ impl Run {
                 let why = "Port 0 asks the kernel for a free port; getsockname tells which one it is.";
                 Err(story.refusal(None, "the first line tells the true port", "it told port 0", why))
             }
-            Some(place) if running.settle()? => Ok(Server { running, place }),
+            Some(place) if running.settle()? => Ok(Server {
+                running,
+                place,
+                connected: 0,
+            }),
             _ => {
                 story.expect_over()?;
                 let why = "Only when the server says so can anybody know that it listens, and on which port.";
@@ -97,24 +103,57 @@ impl Server {
     /// A new peer, connected; the server may not have accepted it yet.
     ///
     /// # Errors
-    /// A refusal when nobody listens any more.
+    /// A refusal when nobody listens any more, or there is no room for one more to wait.
     pub fn connect(&mut self) -> Verdict<Peer> {
-        let (connected, to) = match &self.place {
-            Place::Internet(address) => (Peer::connect(*address), address.to_string()),
-            Place::Path(path) => (Peer::connect_to_path(path), path.display().to_string()),
+        let first = self.try_to_connect();
+        // Who let in as fast as others came would have room: it gets the time for that.
+        let connected = match first {
+            Err(Errno::EAGAIN) => {
+                self.settle()?;
+                self.try_to_connect()
+            }
+            _ => first,
         };
         match connected {
-            Ok(peer) => Ok(peer),
-            Err(error) => {
-                self.settle()?;
-                let happened = format!("connect to {to} failed: {error}");
-                Err(self.refuse(
-                    "the server takes connections",
-                    happened,
-                    "It was the one thing that it was started for.",
-                ))
+            Ok(peer) => {
+                self.connected += 1;
+                Ok(peer)
             }
+            Err(Errno::EAGAIN) => Err(self.no_room()),
+            Err(errno) => Err(self.not_connected(errno)),
         }
+    }
+
+    /// Never waits for the server: `EAGAIN` when its backlog is full.
+    fn try_to_connect(&self) -> nix::Result<Peer> {
+        let connected = match &self.place {
+            Place::Internet(address) if is_full(*address) => return Err(Errno::EAGAIN),
+            Place::Internet(address) => Peer::connect(*address),
+            Place::Path(path) => Peer::connect_to_path(path),
+        };
+        connected.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    }
+
+    fn no_room(&mut self) -> Refusal {
+        let happened = format!(
+            "after {} connections the backlog had no room for one more, and the server let nobody in",
+            self.connected
+        );
+        let why = "What listen(2) is told is how many may wait to be accepted; for one more, connect fails or takes seconds.";
+        self.missed("who is not let in yet waits in the backlog", happened, why)
+    }
+
+    fn not_connected(&mut self, errno: Errno) -> Refusal {
+        if let Err(refusal) = self.settle() {
+            return refusal;
+        }
+        let to = match &self.place {
+            Place::Internet(address) => address.to_string(),
+            Place::Path(path) => path.display().to_string(),
+        };
+        let happened = format!("connect to {to} failed: {}", errno.desc());
+        let why = "It was the one thing that it was started for.";
+        self.refuse("the server takes connections", happened, why)
     }
 
     /// Resets this peer's connection; the server has heard of it, and done what it does then.
@@ -138,6 +177,19 @@ impl Server {
     /// As [`Server::connect`] and [`Server::settle`].
     pub fn connect_many(&mut self, count: usize) -> Verdict<Vec<Peer>> {
         let peers = (0..count).map(|_| self.connect()).collect::<Verdict<Vec<_>>>()?;
+        self.settle()?;
+        Ok(peers)
+    }
+
+    /// As many new peers, who come all at once: the server is stopped meanwhile, and lets in nobody before the last has come.
+    ///
+    /// # Errors
+    /// As [`Server::connect_many`].
+    pub fn connect_at_once(&mut self, count: usize) -> Verdict<Vec<Peer>> {
+        self.running.signal("main", Signal::SIGSTOP)?;
+        self.settle()?;
+        let peers = (0..count).map(|_| self.connect()).collect::<Verdict<Vec<_>>>()?;
+        self.running.signal("main", Signal::SIGCONT)?;
         self.settle()?;
         Ok(peers)
     }
