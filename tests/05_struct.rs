@@ -4,14 +4,15 @@
 //! installed it is also asked live, about formats that nobody has thought of. The wire is judged as the servers of lab 4
 //! are: a check sends when the server sleeps, and looks at what came of it when it sleeps again.
 
-use grader::{Errno, Family, Lab, MAIN, Run, Server, SignalName, Story, Verdict, checks, lab};
+use grader::{
+    Call, Errno, Family, Lab, MAIN, Run, Server, SignalName, Story, Verdict, both, checks, lab, libc,
+};
 use std::{
+    collections::BTreeSet,
     io::Read,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::ExitCode,
-    sync::mpsc,
     thread,
-    time::Duration,
 };
 
 #[path = "05_struct/chance.rs"]
@@ -486,25 +487,21 @@ fn sends(args: &[&str], bytes: &str) -> Verdict {
 fn sends_by(run: impl Fn(&[&str]) -> Run, args: &[&str], bytes: &str) -> Verdict {
     let listener = TcpListener::bind(ADDRESS).map_err(broken)?;
     let address = listener.local_addr().map_err(broken)?;
-    let (tell, told_of) = mpsc::channel();
-    thread::spawn(move || {
+    let receiver = thread::spawn(move || {
         let mut came = Vec::new();
-        let all = listener
-            .accept()
-            .and_then(|(mut peer, _)| peer.read_to_end(&mut came));
-        // Nobody may be there to be told any more.
-        let _ = tell.send(all.map(|_| came));
+        let (mut peer, _) = listener.accept()?;
+        peer.read_to_end(&mut came).map(|_| came)
     });
     let name = address.to_string();
     let args: Vec<&str> = ["send", &name].into_iter().chain(args.iter().copied()).collect();
-    let told = run(&args).run()?;
+    let told = run(&args).run();
+    // Should the program not have come, this one does, and sends nothing.
+    let _ = TcpStream::connect(address);
+    let panicked = |_| grader::Refusal::Broken("a thread of the check panicked".to_owned());
+    let came = receiver.join().map_err(panicked)?.map_err(broken)?;
+    let told = told?;
     told.expect_exit(0)?;
     told.expect_stdout("")?;
-    // What was sent is on its way, or here: only for a program that has sent nothing does this time pass.
-    let came = told_of
-        .recv_timeout(PATIENCE)
-        .unwrap_or(Ok(Vec::new()))
-        .map_err(broken)?;
     let came: String = came.iter().map(|byte| format!("{byte:02x}")).collect();
     let why = "A record is its bytes and nothing else: no length, no newline.";
     told.demand(
@@ -631,7 +628,7 @@ fn step_6_refuse_in_one_line() -> Verdict {
 /// Nothing listens, nothing is sent, when the input is bad.
 fn step_6_refuse_on_the_wire() -> Verdict {
     for format in ["0x", "", "0s", "z", "1048577x", "9223372036854775808x", "3 i"] {
-        makes_no_socket(&["recv", ADDRESS, format])?;
+        makes_no_connection(&["recv", ADDRESS, format])?;
     }
     for args in [
         &["0x"][..],
@@ -647,36 +644,50 @@ fn step_6_refuse_on_the_wire() -> Verdict {
             .into_iter()
             .chain(args.iter().copied())
             .collect();
-        makes_no_socket(&args)?;
+        makes_no_connection(&args)?;
     }
     Ok(())
 }
 
-fn makes_no_socket(args: &[&str]) -> Verdict {
+/// A stream socket may be made too early; as long as nothing is done with it, nobody outside sees it.
+fn makes_no_connection(args: &[&str]) -> Verdict {
     let told = LAB.command(args).run()?;
-    let socket = told
+    let streams: BTreeSet<u64> = told
         .calls(MAIN)
-        .find(|(_, call)| call.name == "connect" || call.name == "listen");
+        .filter(|(_, call)| is_stream(call))
+        .filter_map(|(_, call)| u64::try_from(call.result?).ok())
+        .collect();
+    let shows = ["connect", "bind", "listen", "sendto", "sendmsg", "sendmmsg"];
+    let shown = told.calls(MAIN).find(|(_, call)| {
+        shows.contains(&call.name.as_str()) && call.args.first().is_some_and(|fd| streams.contains(fd))
+    });
     let why = "Half a job is worse than none: look at everything first, and then begin.";
-    let happened = socket.map_or(String::new(), |(_, call)| format!("it called {}", call.name));
-    let silent = told.demand(
-        socket.is_none(),
-        socket.map(|(at, _)| at),
+    let happened = shown.map_or(String::new(), |(_, call)| format!("it called {}", call.name));
+    told.demand(
+        shown.is_none(),
+        shown.map(|(at, _)| at),
         "nothing goes out before all of the input is known to be good",
         happened,
         why,
-    );
-    silent?;
-    told.expect_usage_error()
+    )?;
+    both(told.observed(), told.expect_usage_error())
+}
+
+/// It asks for a TCP socket.
+fn is_stream(call: &Call) -> bool {
+    let internet = [libc::AF_INET, libc::AF_INET6].map(|domain| domain as u64);
+    match call.args[..] {
+        [domain, kind, ..] if call.name == "socket" => {
+            internet.contains(&domain) && kind as i32 & 0xf == libc::SOCK_STREAM
+        }
+        _ => false,
+    }
 }
 
 // What the steps have in common
 
 const ADDRESS: &str = "127.0.0.1:0";
 const PEERS: &str = "peers";
-
-/// The last resort against a program that says that it has sent, and has not even connected.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the server may sleep in; the first is what the reference does.
 const WAITS: &[&str] = &[

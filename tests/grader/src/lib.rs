@@ -17,6 +17,7 @@
 mod barrier;
 mod connection;
 mod expect;
+mod external;
 mod facts;
 mod harness;
 mod lab;
@@ -36,6 +37,7 @@ pub mod plan;
 pub mod story;
 
 pub use calls::{Blocking, Family};
+pub use external::external;
 pub use lab::{Check, Lab};
 pub use look::Look;
 pub use nix::{errno::Errno, libc, sys::signal::Signal as SignalName};
