@@ -1,6 +1,7 @@
 //! The answers on file: what each claims of itself in its first line.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -23,6 +24,17 @@ pub enum Verdict {
     Wrong,
 }
 
+/// How the source of an answer comes about.
+#[derive(Clone)]
+pub enum Change {
+    /// It stands in the place of one file of the solution.
+    Replaces(String),
+    /// It is a unified diff against these files of the solution.
+    Changes(Vec<String>),
+    /// It is a program of its own, in C.
+    Whole,
+}
+
 /// An answer on file.
 #[derive(Clone)]
 pub struct Answer {
@@ -36,8 +48,7 @@ pub struct Answer {
     pub step_name: String,
     /// For a program in C that leaves out the last steps: the last that it has.
     pub up_to: Option<usize>,
-    /// The file of the solution that it replaces; none for a program in C.
-    pub replaces: Option<String>,
+    pub change: Change,
     /// What the mistake is, in the file's own words.
     pub mistake: String,
 }
@@ -82,6 +93,11 @@ impl Lab {
         format!("{kind}-{}", self.name)
     }
 
+    /// Where the sources of its solution are.
+    pub fn solution(&self) -> PathBuf {
+        self.root.join("solutions").join(&self.slug).join("src")
+    }
+
     /// Number and name of each step: the headings of its hints.
     pub fn steps(&self) -> Vec<(usize, String)> {
         let hints =
@@ -119,62 +135,73 @@ impl Answer {
         format!("{kind} {}/{}", self.lab.slug, self.name)
     }
 
-    /// `//! Refused by step 3 (memory). Replaces src/memory.rs.`, `… by every step …`, or a file of C for all steps (`// Right for steps 1 to 6 …`).
+    /// `//! Refused by step 3 (memory). Replaces src/memory.rs.`, `… by every step …`; the same without `//! ` and with
+    /// `Changes` on top of a patch; or a file of C for all steps (`// Right for steps 1 to 6 …`).
     ///
     /// # Panics
     /// When the first line is not of that form: a fault of the answer's author, to be seen at once.
     fn read(lab: Lab, verdict: Verdict, path: PathBuf) -> Self {
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let (mut step, mut step_name, mut replaces, mut mistake) = (0, String::new(), None, String::new());
-        if path.extension().is_some_and(|ending| ending == "rs") {
-            let opening = if verdict == Verdict::Right {
-                "//! Right for "
-            } else {
-                "//! Refused by "
-            };
-            let parsed = text.lines().next().and_then(|line| {
-                let (about, file) = line
-                    .strip_prefix(opening)?
-                    .strip_suffix('.')?
-                    .split_once(". Replaces ")?;
-                Some((about.to_owned(), file.to_owned()))
-            });
-            let Some((about, file)) = parsed else {
-                panic!(
-                    "{}: the first line should read \"{opening}step N (NAME). Replaces src/FILE.rs.\"",
-                    path.display()
-                )
-            };
-            if let Some((number, named)) = about
-                .strip_prefix("step ")
-                .and_then(|about| about.split_once(" ("))
-            {
-                (step, step_name) = (
-                    number.parse().unwrap_or(0),
-                    named.trim_end_matches(')').to_owned(),
-                );
-            }
-            replaces = Some(file);
-            let words = text.lines().skip(1).map_while(|line| line.strip_prefix("//! "));
-            mistake = words.collect::<Vec<_>>().join(" ");
-        }
-        let last = text.strip_prefix("// Right for steps 1 to ");
-        let up_to = last.and_then(|rest| rest.split(' ').next()?.parse().ok());
-        Self {
-            up_to,
+        let part = |of: Option<&OsStr>| of.unwrap_or_default().to_string_lossy().into_owned();
+        let mut answer = Self {
+            name: part(path.file_stem()),
             lab,
             verdict,
-            name,
+            step: 0,
+            step_name: String::new(),
+            up_to: None,
+            change: Change::Whole,
+            mistake: String::new(),
             path,
-            step,
-            step_name,
-            replaces,
-            mistake,
+        };
+        match part(answer.path.extension()).as_str() {
+            "rs" => {
+                let file = answer.read_header("//! ", "Replaces", &text);
+                answer.change = Change::Replaces(file);
+            }
+            "patch" => {
+                let files = answer.read_header("", "Changes", &text);
+                answer.change = Change::Changes(files.split(", ").map(String::from).collect());
+            }
+            _ => {
+                let last = text.strip_prefix("// Right for steps 1 to ");
+                answer.up_to = last.and_then(|rest| rest.split(' ').next()?.parse().ok());
+            }
         }
+        answer
+    }
+
+    /// Which step it is about, and what it has to say; gives what follows `Replaces` or `Changes`.
+    fn read_header(&mut self, mark: &str, does: &str, text: &str) -> String {
+        let mut lines = text.lines().map_while(|line| line.strip_prefix(mark));
+        let opening = match self.verdict {
+            Verdict::Right => "Right for ",
+            Verdict::Wrong => "Refused by ",
+        };
+        let parsed = lines.next().and_then(|line| {
+            let line = line.strip_prefix(opening)?.strip_suffix('.')?;
+            line.split_once(&format!(". {does} "))
+        });
+        let Some((about, files)) = parsed else {
+            panic!(
+                "{}: the first line should read \"{mark}{opening}step N (NAME). {does} src/FILE.rs.\"",
+                self.path.display()
+            )
+        };
+        let step = about
+            .strip_prefix("step ")
+            .and_then(|about| about.split_once(" ("));
+        if let Some((number, named)) = step {
+            self.step = number.parse().unwrap_or(0);
+            self.step_name = named.trim_end_matches(')').to_owned();
+        }
+        let is_header = |line: &&str| !["--- ", "diff "].iter().any(|diff| line.starts_with(diff));
+        self.mistake = lines
+            .take_while(is_header)
+            .collect::<Vec<_>>()
+            .join(" ")
+            .trim()
+            .to_owned();
+        files.to_owned()
     }
 }

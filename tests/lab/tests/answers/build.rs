@@ -1,7 +1,8 @@
 //! Builds the checks of all labs, and all answers: one generated package with a program for each, so that one `cargo
 //! build` does it, with nix compiled once.
 
-use crate::answer::{Answer, Lab};
+use crate::answer::{Answer, Change, Lab};
+use crate::changed::changed;
 use nanoserde::DeJson;
 use std::{
     collections::BTreeMap,
@@ -17,6 +18,18 @@ pub struct Built {
     pub checks: BTreeMap<String, PathBuf>,
     /// Programs by the title of their answer; a program in C is missing where there is no compiler.
     pub programs: BTreeMap<String, PathBuf>,
+    /// Why an answer has no source, by its title.
+    pub unfit: BTreeMap<String, String>,
+}
+
+/// The sources of all answers, as files.
+pub struct Sources {
+    /// Titles by the names of their binaries.
+    titles: BTreeMap<String, String>,
+    /// The files in which an answer differs from the solution.
+    pub changed: Vec<PathBuf>,
+    /// Why an answer has no source, by its title.
+    pub unfit: BTreeMap<String, String>,
 }
 
 #[derive(DeJson)]
@@ -52,11 +65,20 @@ pub fn build(labs: &[Lab]) -> Result<Built, String> {
             checks.insert(format!("{kind}-{}", target.name), executable);
         }
     }
-    let answers: Vec<Answer> = labs.iter().flat_map(Lab::answers).collect();
-    let target = target_directory(&checks)?;
-    let mut programs = rust_programs(root, &target, &answers)?;
-    programs.extend(c_programs(&target, &answers)?);
-    Ok(Built { checks, programs })
+    let sources = lay_out(labs)?;
+    let mut programs = rust_programs(root, &sources)?;
+    programs.extend(c_programs(labs)?);
+    Ok(Built {
+        checks,
+        programs,
+        unfit: sources.unfit,
+    })
+}
+
+/// Where cargo builds: `target`.
+fn target() -> &'static Path {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    scratch.parent().unwrap_or(scratch)
 }
 
 fn cargo(root: &Path) -> Command {
@@ -93,20 +115,46 @@ fn executables(command: &mut Command) -> Result<Vec<(Message, Target, PathBuf)>,
     Ok(found)
 }
 
-/// `…/target/debug/deps/zombie-1234` → `…/target`.
-fn target_directory(checks: &BTreeMap<String, PathBuf>) -> Result<PathBuf, String> {
-    let any = checks.values().next().ok_or("cargo built no checks")?;
-    Ok(any.ancestors().nth(3).unwrap_or(Path::new("target")).to_owned())
-}
-
-fn rust_programs(
-    root: &Path,
-    target: &Path,
-    answers: &[Answer],
-) -> Result<BTreeMap<String, PathBuf>, String> {
-    let package = target.join("answers");
+/// Writes the generated package: its manifest, and the sources of each answer in Rust.
+pub fn lay_out(labs: &[Lab]) -> Result<Sources, String> {
+    let root = &labs.first().ok_or("there are no labs")?.root;
+    let package = target().join("answers");
     let told = |error: io::Error| format!("{}: {error}", package.display());
     let workspace = fs::read_to_string(root.join("Cargo.toml")).map_err(told)?;
+    let mut manifest = manifest(&workspace)?;
+    let mut sources = Sources {
+        titles: BTreeMap::new(),
+        changed: Vec::new(),
+        unfit: BTreeMap::new(),
+    };
+    for answer in labs.iter().flat_map(Lab::answers) {
+        if matches!(answer.change, Change::Whole) {
+            continue;
+        }
+        let name = answer.title().replace([' ', '/'], "-");
+        match changed(&answer) {
+            Err(why) => drop(sources.unfit.insert(answer.title(), why)),
+            Ok(changed) => {
+                let written = write_sources(&answer, &changed, &package.join(&name)).map_err(told)?;
+                sources.changed.extend(written);
+                let _ = write!(
+                    manifest,
+                    "\n[[bin]]\nname = \"{name}\"\npath = \"{name}/main.rs\"\n"
+                );
+                sources.titles.insert(name, answer.title());
+            }
+        }
+    }
+    write_if_new(&package.join("Cargo.toml"), manifest.as_bytes()).map_err(told)?;
+    if !package.join("Cargo.lock").exists() {
+        let lock = fs::read(root.join("Cargo.lock")).map_err(told)?;
+        write_if_new(&package.join("Cargo.lock"), &lock).map_err(told)?;
+    }
+    Ok(sources)
+}
+
+/// The head of the manifest, with the workspace's nix and profile.
+fn manifest(workspace: &str) -> Result<String, String> {
     let nix = workspace
         .lines()
         .find(|line| line.starts_with("nix = "))
@@ -114,28 +162,12 @@ fn rust_programs(
     let profile = workspace
         .find("[profile.")
         .map_or("", |start| &workspace[start..]);
-    let mut manifest = format!(
+    Ok(format!(
         "[package]\nname = \"answers\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{nix}\n\n{profile}\n"
-    );
-    let mut titles = BTreeMap::new();
-    for answer in answers {
-        let Some(replaced) = &answer.replaces else {
-            continue;
-        };
-        let name = answer.title().replace([' ', '/'], "-");
-        let source = package.join(&name);
-        write_sources(answer, replaced, &source).map_err(told)?;
-        let _ = write!(
-            manifest,
-            "\n[[bin]]\nname = \"{name}\"\npath = \"{name}/main.rs\"\n"
-        );
-        titles.insert(name, answer.title());
-    }
-    write_if_new(&package.join("Cargo.toml"), manifest.as_bytes()).map_err(told)?;
-    let lock = fs::read(root.join("Cargo.lock")).map_err(told)?;
-    if !package.join("Cargo.lock").exists() {
-        write_if_new(&package.join("Cargo.lock"), &lock).map_err(told)?;
-    }
+    ))
+}
+
+fn rust_programs(root: &Path, sources: &Sources) -> Result<BTreeMap<String, PathBuf>, String> {
     let mut build = cargo(root);
     build.args([
         "build",
@@ -145,38 +177,38 @@ fn rust_programs(
         "--manifest-path",
     ]);
     build
-        .arg(package.join("Cargo.toml"))
+        .arg(target().join("answers/Cargo.toml"))
         .arg("--target-dir")
-        .arg(target);
+        .arg(target());
     // A wrong answer may well leave something unused. (It must not be built anew for each change of the lints.)
     build.env("RUSTFLAGS", std::env::var("RUSTFLAGS").unwrap_or_default());
     build.env("FORKROOM_SNAPSHOTS", root.join("tests/snapshots"));
     let built = executables(&mut build)?;
     Ok(built
         .into_iter()
-        .filter_map(|(_, bin, path)| Some((titles.get(&bin.name)?.clone(), path)))
+        .filter_map(|(_, bin, path)| Some((sources.titles.get(&bin.name)?.clone(), path)))
         .collect())
 }
 
-/// The solution's files, with one of them replaced.
-fn write_sources(answer: &Answer, replaced: &str, to: &Path) -> io::Result<()> {
-    let solution = answer
-        .lab
-        .root
-        .join("solutions")
-        .join(&answer.lab.slug)
-        .join("src");
-    let replaced = replaced.trim_start_matches("src/");
-    for entry in fs::read_dir(solution)?.flatten() {
-        let is_it = entry.file_name().to_str() == Some(replaced);
-        let from = if is_it { answer.path.clone() } else { entry.path() };
-        let mut text = fs::read_to_string(from)?;
-        if replaced == "main.rs" && is_it || entry.file_name() == "main.rs" {
+/// The solution's files, some of them changed; gives the paths of these.
+fn write_sources(answer: &Answer, changed: &BTreeMap<String, String>, to: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(answer.lab.solution())?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = to.join(&name);
+        let mut text = match changed.get(&name) {
+            Some(text) => text.clone(),
+            None => fs::read_to_string(entry.path())?,
+        };
+        if name == "main.rs" {
             text = quiet(&text);
         }
-        write_if_new(&to.join(entry.file_name()), text.as_bytes())?;
+        write_if_new(&path, text.as_bytes())?;
+        if changed.contains_key(&name) {
+            paths.push(path);
+        }
     }
-    Ok(())
+    Ok(paths)
 }
 
 /// What a wrong answer leaves unused is its own affair: no warnings. The attribute goes behind the header, so that no
@@ -202,10 +234,13 @@ fn write_if_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Programs in C; none where there is no `cc`.
-fn c_programs(target: &Path, answers: &[Answer]) -> Result<BTreeMap<String, PathBuf>, String> {
+fn c_programs(labs: &[Lab]) -> Result<BTreeMap<String, PathBuf>, String> {
     let mut programs = BTreeMap::new();
-    for answer in answers.iter().filter(|answer| answer.replaces.is_none()) {
-        let program = target
+    for answer in labs.iter().flat_map(Lab::answers) {
+        if !matches!(answer.change, Change::Whole) {
+            continue;
+        }
+        let program = target()
             .join("answers")
             .join(answer.title().replace([' ', '/'], "-") + "-c");
         let mut cc = Command::new("cc");

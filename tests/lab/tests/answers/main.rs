@@ -1,17 +1,24 @@
 //! The checks, checked: every wrong answer is refused by the step it is about, every other right answer passes, a stub
 //! is told where to begin, `true` passes nothing, and observation changes no output.
 //!
-//! `tests/wrong/NN-NAME/MISTAKE.rs` and `tests/right/NN-NAME/NAME.rs` replace one file of a reference solution; their
-//! first line says which, and what is to become of it. `whole.c` is a lab as a whole, in C.
+//! `tests/wrong/NN-NAME/MISTAKE.patch` and `tests/right/NN-NAME/NAME.patch` change files of a reference solution, and
+//! `MISTAKE.rs` replaces one where a patch would be as long as the file; their first line says which, and what is to become
+//! of it. `whole.c` is a lab as a whole, in C. With `--sources` it only writes the sources of all answers, below
+//! `target/answers`, and prints the files in which they differ from the solution.
 
 mod answer;
 mod build;
+mod changed;
 mod untraced;
 
 use answer::{Answer, Lab, Verdict, labs};
 use build::Built;
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::{path::Path, process::Command, sync::OnceLock};
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+    sync::OnceLock,
+};
 
 /// Trials at a time: a trial waits for programs that sleep.
 const AT_A_TIME: usize = 4;
@@ -20,7 +27,10 @@ const NO_CC: &str = "not checked: there is no `cc` on this machine";
 
 static BUILT: OnceLock<Result<Built, String>> = OnceLock::new();
 
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--sources") {
+        return print_sources();
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(AT_A_TIME));
     let refused = refused();
@@ -50,7 +60,23 @@ fn main() -> std::process::ExitCode {
     }
     trials.push(Trial::test("readme", readme));
     trials.push(Trial::test("refused", refusals_are_known));
+    trials.push(Trial::test("spoilt", changed::spoilt_patches));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Prints the changed files: for `rustfmt --check`, and for whoever wants to read an answer as a whole.
+fn print_sources() -> ExitCode {
+    let (changed, why) = match build::lay_out(&labs()) {
+        Ok(sources) => (sources.changed, sources.unfit.into_values().collect()),
+        Err(why) => (Vec::new(), vec![why]),
+    };
+    for path in changed {
+        println!("{}", path.display());
+    }
+    for why in &why {
+        eprintln!("{why}");
+    }
+    ExitCode::from(u8::from(!why.is_empty()))
 }
 
 /// Why nothing can be observed on this machine, as the command's doctor finds out; `None` where it can.
@@ -118,6 +144,9 @@ pub fn output(command: &mut Command) -> Result<(bool, String), Failed> {
 }
 
 fn judge(answer: &Answer) -> Result<(), Failed> {
+    if let Some(why) = built()?.unfit.get(&answer.title()) {
+        return Err(why.into());
+    }
     let Some(program) = built()?.programs.get(&answer.title()) else {
         eprintln!("{}: {NO_CC}", answer.title());
         return Ok(());
@@ -268,6 +297,11 @@ fn enough(lab: &Lab) -> Result<(), Failed> {
         .count();
     if wrong < 8 {
         return Err(format!("{wrong} wrong answers; there should be 8 or more").into());
+    }
+    let mut names: Vec<String> = answers.iter().map(Answer::title).collect();
+    names.sort();
+    if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+        return Err(format!("two files are called {}", twice[0]).into());
     }
     for (number, step) in lab.steps() {
         let of_it = |verdict| {
