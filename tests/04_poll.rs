@@ -418,7 +418,7 @@ fn step_5_pressure_edge() -> Verdict {
 
 /// Bytes that the greedy client sends in all.
 const FLOOD: usize = 64 << 20;
-/// The most that may have been read and not yet written: 256 KiB, and one read of at most 64 KiB, or any such sum.
+/// The most that may have been read and not yet written: 256 KiB, and one read of at most 64 KiB.
 const OWED: u64 = (256 + 64) << 10;
 
 fn withstands(step: &str, calls: &[&str]) -> Verdict {

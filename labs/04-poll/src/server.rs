@@ -11,9 +11,8 @@ use crate::conn::{Conn, Received, Wants};
 use crate::listener::{Listener, signals};
 use crate::{Error, Result, say};
 
-/// How much one read takes at most. There is one such buffer a server, and none a connection. A little more than the 64 KiB
-/// that many a client sends at once: the read that takes them is a short one then, which says that nothing is left.
-pub const BUFFER: usize = 68 * 1024;
+/// How much one read takes at most. There is one such buffer a server, and none a connection.
+pub const BUFFER: usize = 64 * 1024;
 
 /// How many clients are let in at most before the others get their turn.
 pub const ACCEPTS: usize = 256;

@@ -10,9 +10,8 @@ use nix::unistd::read;
 
 use crate::retry;
 
-/// A client that is owed this much is read no further until it has taken some of it: with one read more, it is never owed
-/// more than 320 KiB.
-pub const BOUND: usize = 252 * 1024;
+/// A client that is owed this much is read no further until it has taken some of it.
+pub const BOUND: usize = 256 * 1024;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
