@@ -26,7 +26,8 @@ pub fn overview(kit: &Kit) -> Result {
         });
     }
     let next = next(&rows);
-    let mut text = format!("{}\n", paint.bold("From fork to chat room"));
+    let title = paint.bold("From fork to chat room");
+    let mut text = format!("{title}\n{}\n", legend(paint));
     for (at, row) in rows.iter().enumerate() {
         text += &row.heading(paint);
         text += &if Some(at) == next {
@@ -138,6 +139,19 @@ fn sign(mark: Mark) -> &'static str {
         Mark::Undone => "○",
         Mark::NotReached => "·",
     }
+}
+
+/// What the signs stand for.
+fn legend(paint: Paint) -> String {
+    let all = [
+        (Mark::Passed, "passed"),
+        (Mark::Failed, "failed"),
+        (Mark::Undone, "not done yet"),
+        (Mark::NotChecked, "not checked here"),
+        (Mark::NotReached, "not judged yet"),
+    ];
+    let told = all.map(|(mark, words)| format!("{} {}", colour(mark, sign(mark), paint), paint.dim(words)));
+    told.join("  ")
 }
 
 fn colour(mark: Mark, text: &str, paint: Paint) -> String {

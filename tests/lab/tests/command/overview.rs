@@ -14,6 +14,7 @@ fn shown(kit: &Kit) -> String {
 fn a_fresh_clone_is_told_where_to_start() {
     let expected = "\
 From fork to chat room
+✓ passed  ✗ failed  ○ not done yet  – not checked here  · not judged yet
 
 Lab 1 · toy: a lab to play with  0 of 2 steps
   · 1 one  Asks for one thing, and shows it.
