@@ -93,7 +93,7 @@ fn story(program: &Path, args: &[String]) -> ExitCode {
     match Run::new(program, &args).run() {
         Ok(told) if json => say(&(told.serialize_json() + "\n")),
         Ok(told) => say(&told.lanes(None, true, columns())),
-        Err(Refusal::Undone { step, place }) => {
+        Err(Refusal::Undone { step, place, .. }) => {
             eprintln!("step {step} is not done: {place}");
             return ExitCode::FAILURE;
         }

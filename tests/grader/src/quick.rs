@@ -61,7 +61,8 @@ impl Lab {
             (true, None, signal) => Some(Ending::Killed(signal.unwrap_or(0))),
         };
         if let Some((step, place)) = run::undone(&story.stderr()) {
-            return Err(Refusal::Undone { step, place });
+            let ran = story.ran();
+            return Err(Refusal::Undone { step, place, ran });
         }
         if !in_time {
             let came = story.stdout.len() + story.stderr.len();

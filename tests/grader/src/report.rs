@@ -2,6 +2,7 @@
 
 use crate::{
     lab::Lab,
+    story::Story,
     verdict::{Failure, Refusal},
 };
 use nix::libc;
@@ -90,7 +91,7 @@ impl Step {
 pub fn message(lab: &Lab, check: &str, refusal: &Refusal, paint: &Paint) -> String {
     match refusal {
         Refusal::Failed(failure) => failed(lab, check, failure, paint),
-        Refusal::Undone { step, place } => undone(lab, *step, place),
+        Refusal::Undone { step, place, ran } => undone(lab, *step, place, ran),
         Refusal::NotChecked(reason) => format!("not checked: {reason}\n"),
         Refusal::Broken(what) => format!("{what}\n"),
     }
@@ -98,24 +99,9 @@ pub fn message(lab: &Lab, check: &str, refusal: &Refusal, paint: &Paint) -> Stri
 
 fn failed(lab: &Lab, check: &str, failure: &Failure, paint: &Paint) -> String {
     let story = &failure.story;
-    let program = story.command.first().map_or("", String::as_str);
-    let program = Path::new(program)
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let arguments: String = story
-        .command
-        .iter()
-        .skip(1)
-        .map(|arg| format!(" {arg}"))
-        .collect();
     let directory = |text: &str| text.replace(&story.directory, "DIR");
     let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "  ran       {}",
-        directory(&format!("{program}{arguments}"))
-    );
+    let _ = writeln!(text, "  ran       {}", story.ran());
     if !story.given.is_empty() {
         let _ = writeln!(text, "  given     {}", story.given);
     }
@@ -137,17 +123,25 @@ fn failed(lab: &Lab, check: &str, failure: &Failure, paint: &Paint) -> String {
     text + &where_to_look(lab, &Step::of(check), "", check)
 }
 
-fn undone(lab: &Lab, step: usize, place: &str) -> String {
+fn undone(lab: &Lab, step: usize, place: &str, ran: &str) -> String {
     let name = step_name(lab, step);
-    let title = format!(
-        "  next      step {step}{}\n",
-        if name.is_empty() {
-            name.clone()
-        } else {
-            format!(", {name}")
-        }
-    );
-    title + &where_to_look(lab, &Step { number: step, name }, place, "")
+    let comma = if name.is_empty() { "" } else { ", " };
+    let title = format!("  next      step {step}{comma}{name}\n  ran       {ran}\n");
+    let again = format!("  then      cargo lab {}\n", lab.number());
+    title + &where_to_look(lab, &Step { number: step, name }, place, "") + &again
+}
+
+impl Story {
+    /// The command, as it could be typed: without the program's directory.
+    pub(crate) fn ran(&self) -> String {
+        let words = self.command.iter().map(String::as_str);
+        let program = |word| Path::new(word).file_name().unwrap_or_default().to_string_lossy();
+        let words = words
+            .enumerate()
+            .map(|(at, word)| if at == 0 { program(word) } else { word.into() });
+        let words: Vec<_> = words.collect();
+        words.join(" ").replace(&self.directory, "DIR")
+    }
 }
 
 /// The name of a step stands in the lab's list of steps, its hints.

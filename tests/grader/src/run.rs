@@ -430,7 +430,8 @@ impl Running {
     /// The story is one of a program that was done, under the conditions that the check had ordered.
     fn checked(&self, story: &Story) -> Verdict {
         if let Some((step, place)) = undone(&story.stderr()) {
-            return Err(Refusal::Undone { step, place });
+            let ran = story.ran();
+            return Err(Refusal::Undone { step, place, ran });
         }
         if self.needs_witness {
             story.observed()

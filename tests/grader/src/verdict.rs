@@ -19,6 +19,8 @@ pub enum Refusal {
         step: usize,
         /// File and line of the gap, as the panic gave them.
         place: String,
+        /// The command that reached it.
+        ran: String,
     },
     /// This machine did not let the kit look: why. Never counted as failed.
     NotChecked(String),
