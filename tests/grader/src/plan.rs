@@ -9,6 +9,10 @@ use nix::errno::Errno;
 pub struct Plan {
     /// The program's path, then its arguments.
     pub command: Vec<String>,
+    /// Arguments need not be text: each character of `command` stands for a byte.
+    pub bytes: bool,
+    /// No story is wanted, and the command is only the program: each [`Order::Command`] is a run of its own.
+    pub quick: bool,
     /// Variables to set in its environment.
     pub env: Vec<(String, String)>,
     /// The directory to run in; empty: a new, empty one, which the witness removes.
@@ -58,6 +62,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What the program is started with: its path, then its arguments.
+    pub fn argv(&self) -> Vec<Vec<u8>> {
+        let word = |word: &String| match self.bytes {
+            true => from_characters(word),
+            false => word.clone().into_bytes(),
+        };
+        self.command.iter().map(word).collect()
+    }
+
     /// Without a witness that stops the program, its outcome would be another.
     pub fn needs_witness(&self) -> bool {
         let orders_exits = self.hold_exits.as_ref().is_some_and(|order| !order.is_empty());
@@ -126,6 +139,18 @@ impl Plan {
         }
         all.join(", and ")
     }
+}
+
+/// Any bytes as text, a character for each (Latin-1): JSON carries nothing else.
+pub fn as_characters(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// The way back.
+pub fn from_characters(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+        .collect()
 }
 
 /// The ordinal of a number: `first`, `4th`, `21st`.
@@ -214,6 +239,8 @@ pub enum Order {
     Input(Vec<u8>),
     /// Close its standard input.
     Close,
+    /// Run the program with these arguments; see [`Plan::quick`].
+    Command(Vec<String>),
     /// No order follows: let the run come to its end, and tell the story.
     Finish,
 }

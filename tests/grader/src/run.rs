@@ -5,7 +5,7 @@ use crate::{
     plan::{ExitCode, Fault, HoldCall, HoldSignal, Order, Plan, Stdout},
     story::{Story, Traffic},
     verdict::{Refusal, Verdict},
-    witness::{self, Answer},
+    witness::{self, Answer, Ran},
 };
 use nanoserde::{DeJson, SerJson};
 use nix::{
@@ -44,6 +44,8 @@ impl Run {
                 command: std::iter::once(program)
                     .chain(args.iter().map(|&arg| arg.to_owned()))
                     .collect(),
+                bytes: false,
+                quick: false,
                 env: Vec::new(),
                 directory: String::new(),
                 files: Vec::new(),
@@ -259,7 +261,7 @@ fn descriptors() -> u64 {
     })
 }
 
-fn broken(error: io::Error) -> Refusal {
+pub(crate) fn broken(error: io::Error) -> Refusal {
     Refusal::Broken(format!(
         "the witness could not do its work: {error}; `cargo lab doctor` tells what this machine offers"
     ))
@@ -354,6 +356,26 @@ impl Drop for Witness {
     }
 }
 
+/// A witness that runs a program again and again, and tells what it printed and how it ended.
+pub(crate) struct Quick(Witness);
+
+impl Quick {
+    pub(crate) fn start(plan: &Plan) -> io::Result<Self> {
+        let mut witness = Witness::start()?;
+        witness.send(&plan.serialize_json())?;
+        Ok(Self(witness))
+    }
+
+    /// `None` when the run had to be ended.
+    pub(crate) fn run(&mut self, command: Vec<String>) -> io::Result<Option<Ran>> {
+        self.0.send(&Order::Command(command).serialize_json())?;
+        match self.0.answer()? {
+            Answer::Ran(ran) => Ok(ran),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
 /// A run that goes on.
 pub struct Running {
     witness: Witness,
@@ -384,7 +406,7 @@ impl Running {
                 match self.witness.answer().map_err(broken)? {
                     Answer::Quiet(story) => story,
                     Answer::Over(story) => self.over.insert(story).clone(),
-                    Answer::Settled | Answer::Traffic(_) => {
+                    Answer::Settled | Answer::Traffic(_) | Answer::Ran(_) => {
                         return Err(broken(io::ErrorKind::InvalidData.into()));
                     }
                 }
@@ -421,7 +443,7 @@ impl Running {
             match self.witness.answer().map_err(broken)? {
                 Answer::Traffic(traffic) => return Ok(traffic),
                 Answer::Over(story) => self.over = Some(story),
-                Answer::Quiet(_) | Answer::Settled => {}
+                Answer::Quiet(_) | Answer::Settled | Answer::Ran(_) => {}
             }
         }
         Ok(Vec::new())
@@ -495,7 +517,7 @@ impl Running {
                 Some(story) => break story,
                 None => match self.witness.answer().map_err(broken)? {
                     Answer::Over(story) => break story,
-                    Answer::Quiet(_) | Answer::Settled | Answer::Traffic(_) => {}
+                    Answer::Quiet(_) | Answer::Settled | Answer::Traffic(_) | Answer::Ran(_) => {}
                 },
             }
         };

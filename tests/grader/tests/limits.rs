@@ -14,6 +14,9 @@ fn main() -> ExitCode {
     LAB.main(checks![
         a_quick_run_tells_how_it_ended,
         a_quick_run_has_limits,
+        a_quick_run_leaves_nobody,
+        a_quick_run_that_does_not_end_is_looked_at_again,
+        a_quick_run_has_the_descriptors_of_any_other,
         a_fork_bomb_is_stopped,
         a_fork_bomb_of_sessions_is_stopped,
         more_processes_where_the_step_needs_them,
@@ -55,6 +58,49 @@ fn a_quick_run_has_limits() -> Verdict {
         ),
         other => other.map(drop),
     }
+}
+
+/// The end of a quick run that is refused.
+fn ended(args: &[&[u8]]) -> Verdict<End> {
+    match LAB.quick(args) {
+        Err(Refusal::Failed(failure)) => Ok(failure.story.end.clone()),
+        other => panic!("it is refused: {:?}", other.map(|story| story.end)),
+    }
+}
+
+/// Neither of a bomb of sessions nor of a daemon.
+fn a_quick_run_leaves_nobody() -> Verdict {
+    let place = tempfile::tempdir().expect("a directory");
+    let counter = place.path().join("born");
+    let counter = counter.to_str().expect("a path of text");
+    let end = ended(&[b"bomb", b"setsid", counter.as_bytes()])?;
+    assert!(matches!(end, End::TooMany(_)), "there were too many: {end:?}");
+    let pids = fs::read_dir("/proc").expect("a list of processes").flatten();
+    let commands = pids.map(|entry| fs::read(entry.path().join("cmdline")).unwrap_or_default());
+    let left = commands
+        .filter(|command| String::from_utf8_lossy(command).contains(counter))
+        .count();
+    assert_eq!(left, 0, "nobody is left");
+    let end = ended(&[b"daemon"])?;
+    assert!(matches!(end, End::LeftBehind(_)), "one was left behind: {end:?}");
+    // And the witness is there for the next.
+    LAB.quick(&[b"exit", b"3"])?.expect_exit(3)
+}
+
+/// No time ends the run that is judged.
+fn a_quick_run_that_does_not_end_is_looked_at_again() -> Verdict {
+    let end = ended(&[b"hang"])?;
+    assert!(matches!(end, End::Hung(_)), "it hangs: {end:?}");
+    let end = ended(&[b"spin", b"cpu"])?;
+    assert!(matches!(end, End::Busy(MAIN)), "it is busy: {end:?}");
+    // One that takes its time passes.
+    let story = LAB.quick(&[b"slowly"])?;
+    story.expect_exit(0)
+}
+
+fn a_quick_run_has_the_descriptors_of_any_other() -> Verdict {
+    let story = LAB.quick(&[b"limits"])?;
+    story.expect_stdout(&LAB.command(&["limits"]).run()?.stdout())
 }
 
 /// `VmHWM` of a process, in KiB: the most memory that it ever had.

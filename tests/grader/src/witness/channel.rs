@@ -61,10 +61,22 @@ impl Channel {
 
     /// The plan: the first line. `None` when the test went away before it came.
     pub fn plan(&mut self) -> io::Result<Option<Plan>> {
+        let line = self.line()?;
+        let plan = line.map(|line| Plan::deserialize_json(&line).map_err(io::Error::other));
+        plan.transpose()
+    }
+
+    /// Sleeps until an order comes, and to nothing else; `None` when the test went away.
+    pub fn order(&mut self) -> io::Result<Option<Order>> {
+        let line = self.line()?;
+        let order = line.map(|line| Order::deserialize_json(&line).map_err(io::Error::other));
+        order.transpose()
+    }
+
+    fn line(&mut self) -> io::Result<Option<String>> {
         loop {
             if let Some(line) = self.orders.next() {
-                let plan = Plan::deserialize_json(&line).map_err(io::Error::other)?;
-                return Ok(Some(plan));
+                return Ok(Some(line));
             }
             if !self.orders.read()? {
                 return Ok(None);

@@ -219,6 +219,7 @@ impl Tracer {
                 self.go();
             }
             Order::Go => self.go(),
+            Order::Command(_) => {} // for a witness that watches nobody
             Order::Input(bytes) => channel.send(&bytes),
             Order::Close => channel.close_input(),
             Order::Signal(name, signal) => {

@@ -42,7 +42,7 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
         for order in woken.orders {
             match order {
                 Order::Quiet | Order::Settle | Order::Traffic => asked = Some(order),
-                Order::Go => {}
+                Order::Go | Order::Command(_) => {}
                 Order::Finish => plan.interactive = false,
                 Order::Input(bytes) => channel.send(&bytes),
                 Order::Close => channel.close_input(),
@@ -89,11 +89,18 @@ pub fn run(mut plan: Plan, program: Pid, reason: String, channel: &mut Channel) 
 }
 
 /// A fork bomb's processes are many and the witness is one: where it may, it goes before all others on their processor,
-/// which is its own. (A user who may not is held by the limit that [`super::start`] sets.)
+/// which is its own. What it forks does not inherit that. (A user who may not is held by the limit that [`super::start`]
+/// sets.)
 fn go_first() {
     let priority = libc::sched_param { sched_priority: 1 };
     // SAFETY: `priority` outlives the call.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
+    unsafe {
+        libc::sched_setscheduler(
+            0,
+            libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK,
+            &raw const priority,
+        )
+    };
 }
 
 /// Reaps who is there to be reaped; `true` when there is no child left.

@@ -145,6 +145,12 @@ pub fn tick() -> u8 {
     }
 }
 
+/// Ends, but not soon.
+pub fn slowly() -> u8 {
+    pause_for(3000);
+    0
+}
+
 /// Leaves directories that let nobody in: one with something in it, and the one that it runs in.
 pub fn locked() -> u8 {
     let nobody = || Permissions::from_mode(0o000);

@@ -71,6 +71,7 @@ fn main() -> ExitCode {
         ["daemon"] => endless::daemon(),
         ["ticking"] => endless::ticking(),
         ["tick"] => endless::tick(),
+        ["slowly"] => endless::slowly(),
         ["escape"] => endless::escape(),
         ["locked"] => endless::locked(),
         ["stay", fifo] => endless::stay(fifo),
