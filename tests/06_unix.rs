@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         step_3_stale_is_not_alive,
         step_3_stale_is_a_socket,
         step_3_stale_one_is_slow,
+        step_3_stale_both_are_slow,
         step_3_stale_two_at_once,
         step_3_stale_when_it_cannot_be,
         step_4_tidy,
@@ -745,6 +746,50 @@ fn step_3_stale_one_is_slow() -> Verdict {
         one_serves(dir.path(), slow, quick)?;
     }
     Err(too_many_calls())
+}
+
+/// Both are stopped behind the same call, so that each has seen what the other has not changed yet. Then one goes on and
+/// does what it wants, and after it the other.
+fn step_3_stale_both_are_slow() -> Verdict {
+    for nth in 1..CALLS {
+        for first_goes_first in [true, false] {
+            if !both_stop_behind(nth, first_goes_first)? {
+                return Ok(());
+            }
+        }
+    }
+    Err(too_many_calls())
+}
+
+/// `false` when the first is not stopped any more: it makes fewer calls.
+fn both_stop_behind(nth: usize, first_goes_first: bool) -> Verdict<bool> {
+    let dir = directory()?;
+    dead_socket(&dir.path().join(PATH)).map_err(broken)?;
+    let run = || {
+        let run = LAB.command(&["recv", PATH]).directory(dir.path());
+        run.pause_after(nth).start()
+    };
+    let mut first = run()?;
+    let story = first.until_quiet()?;
+    story.observed()?;
+    if story.paused.is_none() {
+        expect_serves(&story)?;
+        return Ok(false);
+    }
+    let mut second = run()?;
+    // One that waits for the lock comes to its stop only when the first has gone on.
+    let waits = second.until_quiet()?.paused.is_none();
+    let (one, other) = match (first_goes_first, waits) {
+        (true, _) => (&mut first, &mut second),
+        (false, false) => (&mut second, &mut first),
+        (false, true) => return Ok(true),
+    };
+    one.go()?;
+    one.until_quiet()?;
+    other.until_quiet()?;
+    other.go()?;
+    one_serves(dir.path(), first, second)?;
+    Ok(true)
 }
 
 /// More calls than any recv needs, behind which it is stopped.
