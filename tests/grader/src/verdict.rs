@@ -76,9 +76,14 @@ impl Story {
         }))
     }
 
-    /// Looked at from outside, who is slow cannot be told from who stays for good: the run was ended when a time was up, and
+    /// A program that got no processor is not to blame. And looked at from outside, who is slow cannot be told from who stays for good: the run was ended when a time was up, and
     /// on a machine with more time it might have come out otherwise.
     fn cut_by_a_clock(&self) -> Option<Refusal> {
+        if let End::TimeLimit { seconds, slow: true } = self.end {
+            return Some(Refusal::NotChecked(format!(
+                "after {seconds} seconds it had not ended, but it had waited for a processor longer than it ran: the machine is busy"
+            )));
+        }
         let reason = self.unobserved.as_ref()?;
         let what = match self.end {
             End::LeftBehind(_) => "main had ended, and somebody was still there",
@@ -176,16 +181,9 @@ impl Story {
                 format!("more than {bytes} bytes came; they are cut there, and the run was ended"),
                 "Something prints in a loop that does not end.",
             ),
-            End::TimeLimit { seconds, slow } => (
+            End::TimeLimit { seconds, .. } => (
                 "the program comes to its end",
-                format!(
-                    "after {seconds} seconds it had not{}",
-                    if *slow {
-                        " (the machine may be slow: the program waited for a processor longer than it ran)"
-                    } else {
-                        ""
-                    }
-                ),
+                format!("after {seconds} seconds it had not"),
                 "Something is waited for again and again that never comes.",
             ),
             End::Stopped => {
