@@ -15,6 +15,9 @@ fn main() -> ExitCode {
         data_and_the_end_arrive_together,
         a_reset_is_heard,
         what_is_missing_is_told,
+        a_full_backlog_is_told_at_once,
+        who_lets_in_needs_no_large_backlog,
+        who_come_at_once_need_room,
         what_is_open_is_told,
         an_end_is_told,
         who_is_woken_and_does_nothing_spins,
@@ -130,6 +133,34 @@ fn what_is_missing_is_told() -> Verdict {
     peer.send(b"hello");
     let got = happened(server.expect(&mut peer, b"hello", "a byte is dropped"));
     expect_words(&mut server, &got, "4 bytes came back, and the server sleeps")
+}
+
+/// A backlog of 2 holds three.
+fn a_full_backlog_is_told_at_once() -> Verdict {
+    let mut server = serve("narrow and asleep")?;
+    let got = happened(server.connect_many(5));
+    let words = "after 3 connections the backlog had no room for one more";
+    assert!(got.contains(words), "{got:?} has the words {words:?}");
+    Ok(())
+}
+
+fn who_lets_in_needs_no_large_backlog() -> Verdict {
+    let mut server = serve("narrow")?;
+    let mut peers = server.connect_many(20)?;
+    peers[19].send(b"hello");
+    server.expect(&mut peers[19], b"hello", "the last of twenty")
+}
+
+fn who_come_at_once_need_room() -> Verdict {
+    let mut server = serve("rightly")?;
+    let mut peers = server.connect_at_once(20)?;
+    peers[19].send(b"hello");
+    server.expect(&mut peers[19], b"hello", "the last of twenty")?;
+    let mut server = serve("narrow")?;
+    let got = happened(server.connect_at_once(5));
+    let words = "after 3 connections the backlog had no room for one more";
+    assert!(got.contains(words), "{got:?} has the words {words:?}");
+    Ok(())
 }
 
 fn what_is_open_is_told() -> Verdict {

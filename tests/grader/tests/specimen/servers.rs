@@ -1,6 +1,6 @@
 //! Servers, right and wrong, each as small as it can be.
 
-use crate::sys::{on, said};
+use crate::sys::{on, said, sleep_for_good};
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl},
     libc,
@@ -8,6 +8,7 @@ use nix::{
     sys::{
         resource::{Resource, getrlimit},
         signal::{SaFlags, SigHandler, Signal},
+        socket::{Backlog, listen},
     },
 };
 use std::{
@@ -25,12 +26,18 @@ pub fn serve(way: &str, addr: &str) -> u8 {
     ) else {
         return 1;
     };
+    if way.starts_with("narrow") && listen(&listener, Backlog::new(2).unwrap_or(Backlog::MAXCONN)).is_err() {
+        return 1;
+    }
     match way {
         "silent" => {}
         _ => drop(said(format_args!(
             "listening on {}",
             listener.local_addr().expect("an address")
         ))),
+    }
+    if way.ends_with("asleep") {
+        sleep_for_good();
     }
     let mut clients: Vec<TcpStream> = Vec::new();
     loop {
