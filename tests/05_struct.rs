@@ -7,10 +7,12 @@
 use grader::{
     Call, Errno, Family, Lab, MAIN, Run, Server, SignalName, Story, Verdict, both, checks, lab, libc,
 };
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 use std::{
     collections::BTreeSet,
     io::Read,
     net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsRawFd, OwnedFd},
     process::ExitCode,
     thread,
 };
@@ -456,10 +458,23 @@ fn step_5_wire_when_a_call_fails() -> Verdict {
         .expect_error_line(LAB.name())?;
     run.clone().disk_full().run()?.expect_error_line(LAB.name())?;
     run.reader_gone().run()?.expect_end_without_reader()?;
-    // Nobody listens there any more.
-    LAB.command(&["send", &taken, "i", "1"])
+    let (_bound, nobody) = deaf().map_err(|errno| broken(errno.into()))?;
+    LAB.command(&["send", &nobody, "i", "1"])
         .run()?
         .expect_error_line(LAB.name())
+}
+
+/// An address where nobody listens. As long as the socket is bound to it, nobody else gets it.
+fn deaf() -> nix::Result<(OwnedFd, String)> {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0))?;
+    let address: SockaddrIn = getsockname(socket.as_raw_fd())?;
+    Ok((socket, address.to_string()))
 }
 
 /// What `send` sends, `recv` of any other program can read: here it is this check that listens.
