@@ -1,0 +1,57 @@
+//! Step 5, announce: a child reads standard input, so that the server never has to wait for it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::unistd::read;
+
+use crate::child::{self, Child, hand_over};
+use crate::lines::Lines;
+use crate::wait::{input, wait};
+use crate::wire::{LONGEST, announcement};
+use crate::{Named, Result, complain, retry};
+
+/// How much one read takes at most.
+const BUFFER: usize = 4096;
+
+// ANCHOR: announcer
+/// Starts the announcer. It hands each line over to us by a socket pair: what came through the public port could be
+/// anybody's.
+pub fn start() -> Result<Child> {
+    child::start(|parent| {
+        let stdin = io::stdin();
+        let mut lines = Lines::default();
+        let mut buffer = [0; BUFFER];
+        loop {
+            // The parent sends nothing: what can be read there is only its end. It must not find us waiting for a line.
+            let [_, orphaned] = wait([input(&stdin), input(&parent)], None)?;
+            if orphaned {
+                return Ok(());
+            }
+            match retry(|| read(&stdin, &mut buffer)) {
+                Ok(0) => break,
+                Ok(n) => lines.cut(&buffer[..n], |line| announce(&parent, line))?,
+                // Who shares the open file may have been faster, or have set O_NONBLOCK.
+                Err(Errno::EAGAIN) => {}
+                Err(errno) => return Err(errno).named("read"),
+            }
+        }
+        lines.rest().map_or(Ok(()), |line| announce(&parent, &line))
+    })
+}
+// ANCHOR_END: announcer
+
+/// Hands one line over, as the message that it will be.
+fn announce(parent: &OwnedFd, line: &[u8]) -> Result {
+    match announcement(&String::from_utf8_lossy(line)) {
+        Some(message) => {
+            // If nobody takes it, the next look at the parent tells.
+            hand_over(parent, message.as_bytes());
+        }
+        None => complain(format_args!(
+            "not announced: a message has {LONGEST} bytes at most"
+        )),
+    }
+    Ok(())
+}

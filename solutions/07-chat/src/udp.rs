@@ -1,0 +1,145 @@
+//! The server's UDP socket. What makes it more than a socket: it gets to know which of those it sends to are gone.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, getsockname,
+    recvfrom, recvmsg, sendto, setsockopt, socket, sockopt,
+};
+
+use crate::addr::socket_addr;
+use crate::room::Post;
+use crate::{Named, Result, drops, retry};
+
+/// How much may wait to be received. The kernel cuts it to `net.core.rmem_max`, and doubles it: see socket(7).
+pub const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+
+/// How many errors one send may be in the way of. (Each is another peer's, and comes once.)
+const ERRORS: usize = 64;
+
+pub struct Udp {
+    socket: OwnedFd,
+    /// How many messages the kernel has not taken.
+    refused: u64,
+    /// Who is gone, as far as the error queue has told and nobody has acted on it yet.
+    gone: Vec<SocketAddr>,
+}
+
+impl Udp {
+    // ANCHOR: bind
+    /// A socket with this address, which does not block; port 0 stands for a free one.
+    pub fn bind(addr: SocketAddr) -> Result<Udp> {
+        let family = match addr {
+            SocketAddr::V4(_) => AddressFamily::Inet,
+            SocketAddr::V6(_) => AddressFamily::Inet6,
+        };
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let socket = socket(family, SockType::Datagram, flags, None).named("socket")?;
+        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER).named("setsockopt")?;
+        ask_for_errors(&socket, addr)?;
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(addr)).named("bind")?;
+        Ok(Udp {
+            socket,
+            refused: 0,
+            gone: Vec::new(),
+        })
+    }
+    // ANCHOR_END: bind
+
+    /// Its address, with the true port.
+    pub fn address(&self) -> Result<SocketAddr> {
+        let addr: SockaddrStorage = getsockname(self.socket.as_raw_fd()).named("getsockname")?;
+        socket_addr(&addr).named("getsockname")
+    }
+
+    /// Receives a message; returns how long it is, and who sent it. None: there is none, or it had no sender.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        match retry(|| recvfrom::<SockaddrStorage>(self.socket.as_raw_fd(), buffer)) {
+            Ok((len, from)) => Some((len, socket_addr(&from?).ok()?)),
+            Err(Errno::EAGAIN) => None,
+            Err(_) => {
+                // It is not this call's error, but what became of a send.
+                self.read_errors();
+                None
+            }
+        }
+    }
+
+    // ANCHOR: read_errors
+    /// Notes who is gone. The kernel keeps an error with the address that the message was for: who is gone is told by
+    /// that, and by nothing else. Returns whether there was any error.
+    pub fn read_errors(&mut self) -> bool {
+        let mut any = false;
+        let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let fd = self.socket.as_raw_fd();
+        while let Ok(error) = recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags) {
+            // Only a port that nobody has open means that somebody is gone. A network may come back.
+            if error.cmsgs().is_ok_and(|mut all| all.any(is_refusal)) {
+                self.gone
+                    .extend(error.address.and_then(|to| socket_addr(&to).ok()));
+            }
+            any = true;
+        }
+        any
+    }
+    // ANCHOR_END: read_errors
+
+    /// Somebody who is gone, once.
+    pub fn next_gone(&mut self) -> Option<SocketAddr> {
+        self.gone.pop()
+    }
+
+    /// How many messages were lost here: dropped by our socket before we received them, or refused when we sent them.
+    pub fn lost(&self) -> u64 {
+        self.refused + drops(&self.socket)
+    }
+}
+
+impl Post<SocketAddr> for Udp {
+    // ANCHOR: send
+    /// Sends a datagram. What an earlier one has met comes out of this call, and then this one has not been sent: it is
+    /// sent again.
+    fn send(&mut self, to: SocketAddr, message: &str) {
+        // A datagram has an end of its own.
+        let message = message.trim_end_matches('\n').as_bytes();
+        let to_addr = SockaddrStorage::from(to);
+        for _ in 0..ERRORS {
+            let fd = self.socket.as_raw_fd();
+            match retry(|| sendto(fd, message, &to_addr, MsgFlags::empty())) {
+                Ok(_) => return,
+                Err(errno) => {
+                    let of_another = self.read_errors() || errno == Errno::ECONNREFUSED;
+                    if !of_another {
+                        break;
+                    }
+                }
+            }
+        }
+        self.refused += 1;
+    }
+    // ANCHOR_END: send
+}
+
+impl AsFd for Udp {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Asks the kernel to keep what becomes of the messages that are sent: see ip(7), IP_RECVERR.
+fn ask_for_errors(socket: &OwnedFd, addr: SocketAddr) -> Result {
+    if addr.is_ipv6() {
+        setsockopt(socket, sockopt::Ipv6RecvErr, &true).named("setsockopt")?;
+    }
+    // On a socket of IPv6, too: it may talk with IPv4, under mapped addresses.
+    setsockopt(socket, sockopt::Ipv4RecvErr, &true).named("setsockopt")
+}
+
+fn is_refusal(control: ControlMessageOwned) -> bool {
+    use ControlMessageOwned::{Ipv4RecvErr, Ipv6RecvErr};
+    matches!(control, Ipv4RecvErr(error, _) | Ipv6RecvErr(error, _) if error.ee_errno == libc::ECONNREFUSED as u32)
+}
