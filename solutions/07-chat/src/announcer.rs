@@ -42,6 +42,22 @@ pub fn start() -> Result<Child> {
 }
 // ANCHOR_END: announcer
 
+// ANCHOR: take
+/// Takes what the announcer hands over, as the message that it will be. None: it has ended, and is reaped.
+pub fn take(announcer: &mut Option<Child>) -> Result<Option<String>> {
+    let mut buffer = [0; LONGEST + 1];
+    let len = match announcer {
+        Some(announcer) => announcer.hear(&mut buffer)?,
+        None => 0,
+    };
+    if len == 0 {
+        *announcer = None;
+        return Ok(None);
+    }
+    Ok(Some(String::from_utf8_lossy(&buffer[..len]).into_owned()))
+}
+// ANCHOR_END: take
+
 /// Hands one line over, as the message that it will be.
 fn announce(parent: &OwnedFd, line: &[u8]) -> Result {
     match announcement(&String::from_utf8_lossy(line)) {

@@ -7,15 +7,18 @@ mod addr;
 mod announcer;
 mod child;
 mod client;
+mod conns;
 mod console;
 mod editor;
 mod lines;
 mod link;
+mod listener;
 mod notices;
 mod receiver;
 mod room;
 mod server;
 mod strangers;
+mod stream;
 mod terminal;
 mod udp;
 mod wait;
@@ -34,7 +37,8 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 
 use notices::Reason;
 
-const USAGE: &str = "usage: lab-chat server [ADDR] | client [ADDR] (ADDR: 127.0.0.1:8888, [::1]:0)";
+const USAGE: &str =
+    "usage: lab-chat server [--stream] [ADDR] | client [--stream] [ADDR] (ADDR: 127.0.0.1:8888, [::1]:0)";
 
 /// Where the room is, if nothing else is said.
 const ADDR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8888);
@@ -172,6 +176,10 @@ fn run(args: &[OsString]) -> Result {
         ["--help"] => say(USAGE),
         ["server"] => server::run(ADDR),
         ["client"] => client::run(ADDR, false),
+        ["server", "--stream"] => stream::run(ADDR),
+        ["client", "--stream"] => client::run(ADDR, true),
+        ["server", "--stream", addr] => stream::run(address(addr)?),
+        ["client", "--stream", addr] => client::run(address(addr)?, true),
         ["server", addr] => server::run(address(addr)?),
         ["client", addr] => client::run(address(addr)?, false),
         [] => Err(Error::Usage("which step?".to_owned())),

@@ -28,11 +28,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether what was refused was no message at all.
-    pub fn is_malformed(&self) -> bool {
-        matches!(self, Reason::TooLong | Reason::NotUtf8 | Reason::Unknown)
-    }
-
     /// Whether it is the answer that somebody waits for who wants to enter.
     pub fn is_awaited(&self) -> bool {
         use Reason::{Admin, BadName, InUse, Inside};

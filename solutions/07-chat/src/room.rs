@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 use crate::notices::{EXIT, OK, Reason};
 use crate::wire::{Request, check_name, clean, parse};
-use crate::{Error, Result, say};
+use crate::{Error, Result, complain, say};
 
 /// What carries messages to peers.
 pub trait Post<P> {
@@ -26,6 +26,8 @@ pub struct Room<P> {
     members: Vec<Member<P>>,
     /// The message that is being sent: made once, however many get it, and its memory kept for the next.
     message: String,
+    /// How many messages meant nothing.
+    malformed: u64,
 }
 
 impl<P: Copy + Eq + Display> Room<P> {
@@ -33,6 +35,7 @@ impl<P: Copy + Eq + Display> Room<P> {
         Room {
             members: Vec::new(),
             message: String::new(),
+            malformed: 0,
         }
     }
 
@@ -43,7 +46,8 @@ impl<P: Copy + Eq + Display> Room<P> {
 
     /// Does what a message asks for. `Error::Refused`: nothing has changed, and the peer may be told why.
     pub fn hear(&mut self, from: P, message: &[u8], post: &mut impl Post<P>) -> Result {
-        match parse(message)? {
+        let request = parse(message).inspect_err(|_| self.malformed += 1)?;
+        match request {
             Request::Enter(name) => self.enter(from, name, post),
             Request::Say { name, text } => self.say(from, name, text, post),
             Request::Leave(name) => self.leave(from, name, post),
@@ -116,6 +120,13 @@ impl<P: Copy + Eq + Display> Room<P> {
     pub fn announce(&self, message: &str, post: &mut impl Post<P>) {
         for member in &self.members {
             post.send(member.peer, message);
+        }
+    }
+
+    /// Tells at the end how many messages meant nothing, if any did.
+    pub fn tell_malformed(&self) {
+        if self.malformed > 0 {
+            complain(format_args!("messages that meant nothing: {}", self.malformed));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::strangers::Strangers;
 use crate::udp::Udp;
 use crate::wait::{input, signals, wait};
 use crate::wire::LONGEST;
-use crate::{Error, Result, complain, say, say_lost};
+use crate::{Error, Result, say, say_lost};
 
 /// How many messages are received at most before signals and announcements get their turn.
 const BATCH: usize = 64;
@@ -23,8 +23,6 @@ struct Server {
     strangers: Strangers,
     /// None after the end of standard input.
     announcer: Option<Child>,
-    /// How many datagrams were no messages.
-    malformed: u64,
 }
 
 pub fn run(addr: SocketAddr) -> Result {
@@ -36,7 +34,6 @@ pub fn run(addr: SocketAddr) -> Result {
         room: Room::new(),
         strangers: Strangers::default(),
         announcer: Some(announcer),
-        malformed: 0,
     };
     say(format_args!("chat room on {}", server.post.address()?))?;
     loop {
@@ -48,8 +45,8 @@ pub fn run(addr: SocketAddr) -> Result {
         if heard {
             server.receive()?;
         }
-        if announced {
-            server.announce()?;
+        if announced && let Some(message) = announcer::take(&mut server.announcer)? {
+            server.room.announce(&message, &mut server.post);
         }
         server.forget_the_gone()?;
     }
@@ -75,28 +72,10 @@ impl Server {
 
     /// Tells somebody why, but not a stranger again and again: only who wants to enter waits for an answer.
     fn refuse(&mut self, from: SocketAddr, reason: &Reason) {
-        self.malformed += u64::from(reason.is_malformed());
         if reason.is_awaited() || self.room.has(from) || self.strangers.may_be_told(from) {
             self.post.send(from, &format!("{reason}\n"));
         }
     }
-
-    // ANCHOR: announce
-    /// Takes what the announcer hands over, and sends it to all. At its end it is reaped, and the room goes on.
-    fn announce(&mut self) -> Result {
-        let Some(announcer) = &self.announcer else {
-            return Ok(());
-        };
-        let mut buffer = [0; LONGEST + 1];
-        match announcer.hear(&mut buffer)? {
-            0 => self.announcer = None,
-            n => self
-                .room
-                .announce(&String::from_utf8_lossy(&buffer[..n]), &mut self.post),
-        }
-        Ok(())
-    }
-    // ANCHOR_END: announce
 
     /// Those whose sockets are closed have left, though they did not say so. Telling the others may show that more are.
     fn forget_the_gone(&mut self) -> Result {
@@ -108,9 +87,7 @@ impl Server {
 
     fn end(mut self) -> Result {
         self.announcer = None;
-        if self.malformed > 0 {
-            complain(format_args!("{} datagrams were no messages", self.malformed));
-        }
+        self.room.tell_malformed();
         say_lost(self.post.lost())?;
         say("bye")
     }
