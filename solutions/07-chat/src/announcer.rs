@@ -15,32 +15,50 @@ use crate::{Named, Result, complain, retry};
 /// How much one read takes at most.
 const BUFFER: usize = 4096;
 
-// ANCHOR: announcer
-/// Starts the announcer. It hands each line over to us by a socket pair: what came through the public port could be
-/// anybody's.
+/// Starts the announcer.
 pub fn start() -> Result<Child> {
-    child::start(|parent| {
-        let stdin = io::stdin();
-        let mut lines = Lines::default();
-        let mut buffer = [0; BUFFER];
-        loop {
-            // The parent sends nothing: what can be read there is only its end. It must not find us waiting for a line.
-            let [_, orphaned] = wait([input(&stdin), input(&parent)], None)?;
-            if orphaned {
-                return Ok(());
-            }
-            match retry(|| read(&stdin, &mut buffer)) {
-                Ok(0) => break,
-                Ok(n) => lines.cut(&buffer[..n], |line| announce(&parent, line))?,
-                // Who shares the open file may have been faster, or have set O_NONBLOCK.
-                Err(Errno::EAGAIN) => {}
-                Err(errno) => return Err(errno).named("read"),
-            }
-        }
-        lines.rest().map_or(Ok(()), |line| announce(&parent, &line))
-    })
+    child::start(read_lines)
 }
-// ANCHOR_END: announcer
+
+/// Reads standard input to its end, or until the server has ended.
+fn read_lines(parent: OwnedFd) -> Result {
+    let stdin = io::stdin();
+    let mut lines = Lines::default();
+    let mut buffer = [0; BUFFER];
+    loop {
+        // The parent sends nothing: what can be read there is only its end. It must not find us waiting for a line.
+        let [_, orphaned] = wait([input(&stdin), input(&parent)], None)?;
+        if orphaned {
+            return Ok(());
+        }
+        match retry(|| read(&stdin, &mut buffer)) {
+            Ok(0) => break,
+            Ok(n) => lines.cut(&buffer[..n], |line| announce(&parent, line))?,
+            // Who shares the open file may have been faster, or have set O_NONBLOCK.
+            Err(Errno::EAGAIN) => {}
+            Err(errno) => return Err(errno).named("read"),
+        }
+    }
+    // The last line may lack its newline.
+    lines.rest().map_or(Ok(()), |line| announce(&parent, &line))
+}
+
+// ANCHOR: announce
+/// Hands one line over to the server, as the message that it will be: by the socket pair, since what came through the
+/// public port could be anybody's.
+fn announce(parent: &OwnedFd, line: &[u8]) -> Result {
+    match announcement(&String::from_utf8_lossy(line)) {
+        Some(message) => {
+            // If nobody takes it, the next look at the parent tells.
+            hand_over(parent, message.as_bytes());
+        }
+        None => complain(format_args!(
+            "not announced: a message has {LONGEST} bytes at most"
+        )),
+    }
+    Ok(())
+}
+// ANCHOR_END: announce
 
 // ANCHOR: take
 /// Takes what the announcer hands over, as the message that it will be. None: it has ended, and is reaped.
@@ -57,17 +75,3 @@ pub fn take(announcer: &mut Option<Child>) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&buffer[..len]).into_owned()))
 }
 // ANCHOR_END: take
-
-/// Hands one line over, as the message that it will be.
-fn announce(parent: &OwnedFd, line: &[u8]) -> Result {
-    match announcement(&String::from_utf8_lossy(line)) {
-        Some(message) => {
-            // If nobody takes it, the next look at the parent tells.
-            hand_over(parent, message.as_bytes());
-        }
-        None => complain(format_args!(
-            "not announced: a message has {LONGEST} bytes at most"
-        )),
-    }
-    Ok(())
-}

@@ -135,8 +135,8 @@ pub fn say_lost(lost: u64) -> Result {
     }
 }
 
-/// How many messages a socket has dropped since it was made, most of them because nobody had received those before:
-/// SO_MEMINFO, of socket(7)'s kin that no manual page lists. A kernel without it says nothing, and so do we.
+/// How many messages a socket has dropped since it was made, because there was no room for them: the kernel counts them
+/// (SO_MEMINFO). One that does not tell is one that lost nothing, as far as we know.
 pub fn drops(socket: &OwnedFd) -> u64 {
     const WORDS: usize = libc::SK_MEMINFO_DROPS as usize + 1;
     let mut words = [0_u32; WORDS];

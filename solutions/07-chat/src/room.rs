@@ -98,9 +98,9 @@ impl<P: Copy + Eq + Display> Room<P> {
     /// says: anybody can write any name.
     fn speaker(&self, from: P, name: &str) -> Result {
         match self.members.iter().find(|member| member.peer == from) {
+            Some(member) if member.name == name => Ok(()),
+            Some(member) => Err(Error::Refused(Reason::NotYou(member.name.clone()))),
             None => Err(Error::Refused(Reason::Stranger)),
-            Some(member) if member.name != name => Err(Error::Refused(Reason::NotYou(member.name.clone()))),
-            Some(_) => Ok(()),
         }
     }
     // ANCHOR_END: speaker
