@@ -48,6 +48,7 @@ pub fn run(addr: SocketAddr) -> Result {
         if announced && let Some(message) = announcer::take(&mut server.announcer)? {
             server.room.announce(&message, &mut server.post);
         }
+        // The errors alone may have woken us.
         server.forget_the_gone()?;
     }
 }
@@ -55,7 +56,6 @@ pub fn run(addr: SocketAddr) -> Result {
 impl Server {
     /// Receives what has come, and does what it asks for.
     fn receive(&mut self) -> Result {
-        self.post.read_errors();
         // A byte more than a message may have: what fills it is too long.
         let mut buffer = [0; LONGEST + 1];
         for _ in 0..BATCH {
@@ -66,6 +66,7 @@ impl Server {
                 Err(Error::Refused(reason)) => self.refuse(from, &reason),
                 heard => heard?,
             }
+            self.forget_the_gone()?;
         }
         Ok(())
     }

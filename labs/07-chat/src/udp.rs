@@ -82,8 +82,9 @@ impl Udp {
         any
     }
 
-    /// Somebody who is gone, once.
+    /// Somebody who is gone, as far as the kernel knows by now.
     pub fn next_gone(&mut self) -> Option<SocketAddr> {
+        self.read_errors();
         self.gone.pop()
     }
 

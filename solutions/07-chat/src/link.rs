@@ -28,6 +28,7 @@ pub struct Link {
     owed: Vec<u8>,
     /// How many datagrams the kernel has not taken.
     refused: u64,
+    buffer: Box<[u8]>,
 }
 
 impl Link {
@@ -57,9 +58,11 @@ impl Link {
             lines: Lines::default(),
             owed: Vec::new(),
             refused: 0,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
         };
         let addr = SockaddrStorage::from(server);
-        match connect(link.socket.as_raw_fd(), &addr) {
+        // Interrupted, a blocking connect goes on; made again, it waits for the same end.
+        match retry(|| connect(link.socket.as_raw_fd(), &addr)) {
             Err(errno) => Err(link.error("connect", errno)),
             Ok(()) => Ok(link),
         }
@@ -98,8 +101,8 @@ impl Link {
 
     /// Receives once, without waiting.
     pub fn receive(&mut self) -> Result {
-        let mut buffer = vec![0; BUFFER];
-        let len = match retry(|| recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT)) {
+        let fd = self.socket.as_raw_fd();
+        let len = match retry(|| recv(fd, &mut self.buffer, MsgFlags::MSG_DONTWAIT)) {
             Ok(0) if self.stream => return Err(Error::HungUp(self.server)),
             Ok(len) => len,
             Err(Errno::EAGAIN) => return Ok(()),
@@ -111,9 +114,9 @@ impl Link {
             Ok(())
         };
         if self.stream {
-            self.lines.cut(&buffer[..len], keep)
+            self.lines.cut(&self.buffer[..len], keep)
         } else {
-            keep(&buffer[..len])
+            keep(&self.buffer[..len])
         }
     }
 

@@ -88,8 +88,9 @@ impl Udp {
     }
     // ANCHOR_END: read_errors
 
-    /// Somebody who is gone, once.
+    /// Somebody who is gone, as far as the kernel knows by now.
     pub fn next_gone(&mut self) -> Option<SocketAddr> {
+        self.read_errors();
         self.gone.pop()
     }
 
