@@ -70,7 +70,12 @@ impl Udp {
         let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
         let fd = self.socket.as_raw_fd();
-        while let Ok(error) = recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags) {
+        loop {
+            let error = match recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags) {
+                Err(Errno::EINTR) => continue,
+                Err(_) => return any,
+                Ok(error) => error,
+            };
             // TODO 7: an error of the queue: what became of a message that was sent some time ago.
             //   `error.cmsgs()` holds what the error is, and `is_refusal` knows which one means that somebody is gone
             //   `error.address` is where the message went: if it was refused, that is who is gone (`self.gone`). Neither
@@ -79,7 +84,6 @@ impl Udp {
             //   -> after a message to a closed port of 127.0.0.1: its address in `self.gone`, and true
             todo!("step 7: who is gone")
         }
-        any
     }
 
     /// Somebody who is gone, as far as the kernel knows by now.

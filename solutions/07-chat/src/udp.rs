@@ -76,7 +76,12 @@ impl Udp {
         let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
         let fd = self.socket.as_raw_fd();
-        while let Ok(error) = recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags) {
+        loop {
+            let error = match recvmsg::<SockaddrStorage>(fd, &mut [], Some(&mut space), flags) {
+                Err(Errno::EINTR) => continue,
+                Err(_) => return any,
+                Ok(error) => error,
+            };
             // Only a port that nobody has open means that somebody is gone. A network may come back.
             if error.cmsgs().is_ok_and(|mut all| all.any(is_refusal)) {
                 self.gone
@@ -84,7 +89,6 @@ impl Udp {
             }
             any = true;
         }
-        any
     }
     // ANCHOR_END: read_errors
 
