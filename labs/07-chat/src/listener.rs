@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, accept4, bind, getpeername, getsockname,
     listen, setsockopt, socket, sockopt,
@@ -60,10 +59,4 @@ impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
-}
-
-/// Lets us have as many descriptors as we may have. The soft limit is low for the sake of programs on select(2).
-pub fn raise_limit() -> Result {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).named("getrlimit")?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).named("setrlimit")
 }

@@ -5,20 +5,19 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::EpollFlags;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 
 use crate::announcer;
 use crate::child::Child;
-use crate::conns::{Conn, Conns, Paid, Peer};
-use crate::listener::{Listener, raise_limit};
+use crate::conn::{Paid, Peer};
+use crate::conns::Conns;
+use crate::door::{Door, raise_limit};
+use crate::poller::Poller;
 use crate::room::{Post, Room};
 use crate::wait::signals;
-use crate::{Error, Named, Result, retry, say};
-
-/// How many ready descriptors one call tells of; the others are told by the next.
-const BATCH: usize = 1024;
+use crate::{Error, Result, say};
 
 /// How much one read takes at most.
 const BUFFER: usize = 64 * 1024;
@@ -26,22 +25,14 @@ const BUFFER: usize = 64 * 1024;
 /// How much is heard before all of it goes out, so that no member is owed more because many spoke at once.
 const ROUND: usize = 64 * 1024;
 
-/// How many clients are let in at most before the others get their turn.
-const ACCEPTS: usize = 256;
-
-/// How long to wait for a descriptor when none of ours can become free, in milliseconds.
-const PAUSE: u16 = 1000;
-
 struct Server {
-    epoll: Epoll,
+    poller: Poller,
     signals: SignalFd,
-    listener: Listener,
+    door: Door,
     /// None after the end of standard input.
     announcer: Option<Child>,
     room: Room<Peer>,
     conns: Conns,
-    /// False after descriptors have run out, until one is free again.
-    accepting: bool,
     /// Empty between the turns.
     due: Vec<RawFd>,
     buffer: Box<[u8]>,
@@ -51,24 +42,22 @@ pub fn run(addr: SocketAddr) -> Result {
     let announcer = announcer::start()?;
     raise_limit()?;
     let mut server = Server {
-        epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).named("epoll_create1")?,
+        poller: Poller::new()?,
         signals: signals(&[Signal::SIGINT, Signal::SIGTERM])?,
-        listener: Listener::bind(addr)?,
+        door: Door::new(addr)?,
         announcer: Some(announcer),
         room: Room::new(),
         conns: Conns::default(),
-        accepting: true,
         due: Vec::new(),
         buffer: vec![0; BUFFER].into_boxed_slice(),
     };
-    say(format_args!("chat room on {}", server.listener.address()?))?;
-    server.watch(&server.signals)?;
-    server.watch(&server.listener)?;
+    say(format_args!("chat room on {}", server.door.address()?))?;
+    server.poller.watch(&server.signals)?;
+    server.poller.watch(&server.door)?;
     if let Some(announcer) = &server.announcer {
-        server.watch(announcer)?;
+        server.poller.watch(announcer)?;
     }
-    let mut batch = vec![EpollEvent::empty(); BATCH];
-    while server.turn(&mut batch)? {}
+    while server.turn()? {}
     server.announcer = None;
     server.room.tell_malformed();
     say("bye")
@@ -77,21 +66,19 @@ pub fn run(addr: SocketAddr) -> Result {
 impl Server {
     // ANCHOR: turn
     /// Sleeps until somebody is ready, and does for each what is to be done. False: a signal has come.
-    fn turn(&mut self, batch: &mut [EpollEvent]) -> Result<bool> {
-        let timeout = (!self.accepting && self.conns.is_empty()).then_some(PAUSE);
-        let n = retry(|| self.epoll.wait(batch, timeout)).named("epoll_wait")?;
-        let (mut heard, mut knocked) = (0, n == 0);
-        for event in &batch[..n] {
-            let fd = event.data() as RawFd;
+    fn turn(&mut self) -> Result<bool> {
+        let ready = self.poller.wait(self.door.timeout(self.conns.is_empty()))?;
+        let (mut heard, mut knocked, mut ended) = (0, ready == 0, false);
+        for at in 0..ready {
+            let (fd, flags) = self.poller.event(at);
             if fd == self.signals.as_raw_fd() {
-                return Ok(false);
-            }
-            if fd == self.listener.as_fd().as_raw_fd() {
+                ended = true;
+            } else if fd == self.door.as_fd().as_raw_fd() {
                 knocked = true;
             } else if self.is_announcer(fd) {
                 self.announce()?;
             } else {
-                heard += self.serve(fd, event.events())?;
+                heard += self.serve(fd, flags)?;
             }
             if heard >= ROUND {
                 self.pay()?;
@@ -99,11 +86,11 @@ impl Server {
             }
         }
         self.pay()?;
-        // After the others: a new client may get the number of one that this batch told of and that has been closed.
+        // After the others: a new client may get the number of one that this turn has closed.
         if knocked {
-            self.accept()?;
+            self.door.accept(&self.poller, &mut self.conns)?;
         }
-        Ok(true)
+        Ok(!ended)
     }
     // ANCHOR_END: turn
 
@@ -170,7 +157,11 @@ impl Server {
                     let peer = conn.peer;
                     self.put_out(peer)?;
                 }
-                self.change(*fd)?;
+                if let Some(conn) = self.conns.get(*fd)
+                    && let Some(flags) = conn.new_interest()
+                {
+                    self.poller.change(conn, flags)?;
+                }
             }
         }
         // It is empty; but its memory is of use in the next turn.
@@ -183,45 +174,7 @@ impl Server {
     fn put_out(&mut self, peer: Peer) -> Result {
         self.conns.remove(peer.fd);
         self.room.remove(peer, &mut self.conns)?;
-        self.listen(true)
-    }
-
-    /// Lets in who waits.
-    fn accept(&mut self) -> Result {
-        self.listen(true)?;
-        for _ in 0..ACCEPTS {
-            match self.listener.accept() {
-                Ok((socket, addr)) => {
-                    let conn = Conn::new(socket, addr);
-                    // If there is no room on the list (max_user_watches), nobody would hear it: then it is closed.
-                    if self.watch(&conn).is_ok() {
-                        self.conns.insert(conn);
-                    }
-                }
-                Err(Errno::EAGAIN) => break,
-                // Out of descriptors or memory. The client stays in the backlog, and the listener would be ready for ever.
-                Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
-                    return self.listen(false);
-                }
-                // That client had gone already, or its network; see accept(2). The next may be there.
-                Err(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Listens to the door, or leaves it alone.
-    fn listen(&mut self, accepting: bool) -> Result {
-        if accepting == mem::replace(&mut self.accepting, accepting) {
-            return Ok(());
-        }
-        let flags = if accepting {
-            EpollFlags::EPOLLIN
-        } else {
-            EpollFlags::empty()
-        };
-        let mut event = EpollEvent::new(flags, self.listener.as_fd().as_raw_fd() as u64);
-        self.epoll.modify(&self.listener, &mut event).named("epoll_ctl")
+        self.door.open(&self.poller)
     }
 
     fn is_announcer(&self, fd: RawFd) -> bool {
@@ -232,23 +185,6 @@ impl Server {
     fn announce(&mut self) -> Result {
         if let Some(message) = announcer::take(&mut self.announcer)? {
             self.room.announce(&message, &mut self.conns);
-        }
-        Ok(())
-    }
-
-    /// Puts a descriptor on the kernel's list, to be read.
-    fn watch(&self, fd: &impl AsFd) -> Result {
-        let event = EpollEvent::new(EpollFlags::EPOLLIN, fd.as_fd().as_raw_fd() as u64);
-        self.epoll.add(fd, event).named("epoll_ctl")
-    }
-
-    /// Tells the kernel what a client waits for, if that has changed.
-    fn change(&mut self, fd: RawFd) -> Result {
-        if let Some(conn) = self.conns.get(fd)
-            && let Some(flags) = conn.new_interest()
-        {
-            let mut event = EpollEvent::new(flags, fd as u64);
-            self.epoll.modify(&*conn, &mut event).named("epoll_ctl")?;
         }
         Ok(())
     }

@@ -1,0 +1,67 @@
+//! The client at the door: it asks for a name until the server takes one. One process is enough for that.
+
+use std::io;
+use std::time::Instant;
+
+use crate::client::{Client, PATIENCE};
+use crate::wait::{input, wait};
+use crate::{Error, Result};
+
+impl Client {
+    // ANCHOR: enter
+    /// Asks for a name until the server takes one. False: there is none.
+    pub fn enter(&mut self) -> Result<bool> {
+        loop {
+            self.console.ask("name: ")?;
+            let Some(name) = self.typed()?.filter(|name| name != b"q") else {
+                return Ok(false);
+            };
+            if !self.send(&[b"L ", &name])? {
+                continue;
+            }
+            match self.answer()?.as_slice() {
+                b"OK" => {
+                    self.name = name;
+                    return Ok(true);
+                }
+                b"EXIT" => return Ok(false),
+                reason => self.console.show(reason)?,
+            }
+        }
+    }
+    // ANCHOR_END: enter
+
+    /// Sleeps until a line has been typed. None: the input has ended, or a signal has come.
+    fn typed(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(line) = self.console.next() {
+                return Ok(Some(line));
+            }
+            if self.console.ended() {
+                return Ok(None);
+            }
+            let [signal, typed] = wait([input(&self.signals), input(&io::stdin())], None)?;
+            if signal && self.is_to_end()? {
+                return Ok(None);
+            }
+            if typed {
+                self.console.read()?;
+            }
+        }
+    }
+
+    /// Sleeps until the server has answered. (A signal waits until then: whether we are in is to be known first.)
+    fn answer(&mut self) -> Result<Vec<u8>> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(answer) = self.link.next() {
+                return Ok(answer);
+            }
+            let [heard] = wait([input(&self.link)], Some(until))?;
+            if heard {
+                self.link.receive()?;
+            }
+        }
+        Err(Error::NoAnswer(self.link.server()))
+    }
+}
