@@ -9,12 +9,15 @@ use nix::unistd::{ForkResult, Pid, fork};
 
 use crate::{Named, Result, retry};
 
-/// A child of ours. When this is dropped, the child is reaped.
+/// A child of ours. When this is dropped, its fields are, in this order: our end of the pair is closed, by which the child
+/// knows that it is to end, and then the child is reaped.
 pub struct Child {
-    pid: Pid,
-    /// Our end of the pair. It is closed before we wait: by that the child knows that it is to end.
-    pair: Option<OwnedFd>,
+    pair: OwnedFd,
+    _process: Process,
 }
+
+/// A process that is reaped when this is dropped.
+struct Process(Pid);
 
 /// Forks a child that does this work with its end of the pair, and ends. SOCK_SEQPACKET keeps the borders of what is sent.
 pub fn start(work: impl FnOnce(OwnedFd) -> Result) -> Result<Child> {
@@ -27,8 +30,8 @@ pub fn start(work: impl FnOnce(OwnedFd) -> Result) -> Result<Child> {
             leave(work(theirs))
         }
         ForkResult::Parent { child } => Ok(Child {
-            pid: child,
-            pair: Some(ours),
+            pair: ours,
+            _process: Process(child),
         }),
     }
 }
@@ -36,25 +39,20 @@ pub fn start(work: impl FnOnce(OwnedFd) -> Result) -> Result<Child> {
 impl Child {
     /// Waits for what the child hands over next; returns how long it is. 0: it has hung up, and ends.
     pub fn hear(&self, buffer: &mut [u8]) -> Result<usize> {
-        let pair = self.as_fd().as_raw_fd();
-        retry(|| recv(pair, buffer, MsgFlags::empty())).named("recv")
+        retry(|| recv(self.pair.as_raw_fd(), buffer, MsgFlags::empty())).named("recv")
     }
 }
 
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.pair {
-            Some(pair) => pair.as_fd(),
-            None => unreachable!("the pair is closed when the child is dropped"),
-        }
+        self.pair.as_fd()
     }
 }
 
-impl Drop for Child {
+impl Drop for Process {
     fn drop(&mut self) {
-        self.pair = None;
         // It fails only if there is no child, and then none is left behind.
-        let _ = retry(|| waitpid(self.pid, None));
+        let _ = retry(|| waitpid(self.0, None));
     }
 }
 

@@ -26,6 +26,8 @@ pub enum News {
     NoAnswer,
     /// The server has closed the stream.
     HungUp,
+    /// The receiver has failed, and this is why.
+    Failed(String),
 }
 
 impl News {
@@ -36,6 +38,7 @@ impl News {
             News::Exit => b"e".to_vec(),
             News::NoAnswer => b"n".to_vec(),
             News::HungUp => b"h".to_vec(),
+            News::Failed(why) => [b"f", why.as_bytes()].concat(),
         }
     }
 
@@ -45,7 +48,8 @@ impl News {
             (b's', _) => News::Signal,
             (b'e', _) => News::Exit,
             (b'n', _) => News::NoAnswer,
-            _ => News::HungUp,
+            (b'h', _) => News::HungUp,
+            (_, why) => News::Failed(String::from_utf8_lossy(why).into_owned()),
         })
     }
 }
@@ -53,31 +57,39 @@ impl News {
 /// Starts the receiver.
 pub fn start(link: &mut Link, signals: &SignalFd) -> Result<Child> {
     child::start(|parent| {
-        loop {
-            while let Some(message) = link.next() {
-                match message.as_slice() {
-                    b"OK" => {}
-                    b"EXIT" => return tell(&parent, News::Exit),
-                    _ => tell(&parent, News::Message(message))?,
-                }
-            }
-            // The parent sends nothing: what can be read there is only its end.
-            let [orphaned, signal, heard] = wait([input(&parent), input(signals), input(link)], None)?;
-            if orphaned {
-                return Ok(());
-            }
-            if signal && ends(signals) {
-                tell(&parent, News::Signal)?;
-            }
-            if heard {
-                match link.receive() {
-                    Err(Error::NoAnswer(_)) => return tell(&parent, News::NoAnswer),
-                    Err(Error::HungUp(_)) => return tell(&parent, News::HungUp),
-                    received => received?,
-                }
+        let last = match receive(&parent, link, signals) {
+            Ok(last) => last,
+            Err(Error::NoAnswer(_)) => News::NoAnswer,
+            Err(Error::HungUp(_)) => News::HungUp,
+            Err(error) => News::Failed(error.to_string()),
+        };
+        tell(&parent, &last);
+        Ok(())
+    })
+}
+
+/// Hands over what comes, until there is nothing more to come; returns the last word.
+fn receive(parent: &OwnedFd, link: &mut Link, signals: &SignalFd) -> Result<News> {
+    loop {
+        while let Some(message) = link.next() {
+            match message.as_slice() {
+                b"OK" => {}
+                b"EXIT" => return Ok(News::Exit),
+                _ => tell(parent, &News::Message(message)),
             }
         }
-    })
+        // The parent sends nothing: what can be read there is only its end.
+        let [orphaned, signal, heard] = wait([input(parent), input(signals), input(link)], None)?;
+        if orphaned {
+            return Ok(News::Exit);
+        }
+        if signal && ends(signals) {
+            tell(parent, &News::Signal);
+        }
+        if heard {
+            link.receive()?;
+        }
+    }
 }
 
 /// Whether one of the signals that have come is to end us. (SIGCONT is not: see `Console::resume`.)
@@ -96,7 +108,6 @@ pub fn news(receiver: &Child) -> Result<Option<News>> {
 }
 
 /// Hands something over. If nobody takes it, the next look at the parent tells.
-fn tell(parent: &OwnedFd, news: News) -> Result {
+fn tell(parent: &OwnedFd, news: &News) {
     hand_over(parent, &news.to_bytes());
-    Ok(())
 }

@@ -13,7 +13,14 @@ use crate::{Error, Result};
 impl Client {
     /// Talks until somebody ends it. A server that is not there any more is not told.
     pub fn visit(&mut self) -> Result {
-        let receiver = receiver::start(&mut self.link, &self.signals)?;
+        let receiver = match receiver::start(&mut self.link, &self.signals) {
+            Ok(receiver) => receiver,
+            Err(error) => {
+                // The server has let us in: it is to know that we do not come.
+                self.link.send(&[b"Q ", &self.name])?;
+                return Err(error);
+            }
+        };
         match self.talk(&receiver) {
             Ok(true) => self.leave(&receiver),
             Ok(false) => Ok(()),
@@ -82,7 +89,8 @@ impl Client {
             Some(News::Exit) => Ok(()),
             Some(News::NoAnswer) => Err(Error::NoAnswer(self.link.server())),
             Some(News::HungUp) => Err(Error::HungUp(self.link.server())),
-            _ => Err(Error::NoReceiver),
+            Some(News::Failed(why)) => Err(Error::Receiver(why)),
+            _ => Err(Error::Receiver("the receiver has ended".to_owned())),
         }
     }
 }

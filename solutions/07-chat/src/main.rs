@@ -30,7 +30,7 @@ mod wait;
 mod wire;
 
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -61,8 +61,8 @@ pub enum Error {
     NoAnswer(SocketAddr),
     /// The server has closed the stream.
     HungUp(SocketAddr),
-    /// The child that receives has ended without a word.
-    NoReceiver,
+    /// The child that receives has failed, and says this of it.
+    Receiver(String),
     /// Whom it should be told has gone.
     Told,
 }
@@ -72,19 +72,24 @@ pub type Result<T = ()> = std::result::Result<T, Error>;
 impl Error {
     /// Tells it on stderr, and returns the exit status that goes with it.
     fn tell(&self) -> u8 {
-        match self {
-            Error::Usage(what) => {
-                complain(format_args!("{what}; {USAGE}"));
-                return 2;
-            }
-            Error::Call(call, errno) => complain(format_args!("{call}: {}", reason(*errno))),
-            Error::Refused(reason) => complain(reason),
-            Error::NoAnswer(server) => complain(format_args!("no answer from {server}")),
-            Error::HungUp(server) => complain(format_args!("{server} has hung up")),
-            Error::NoReceiver => complain("the receiver has ended"),
-            Error::Told => {}
+        if !matches!(self, Error::Told) {
+            complain(self);
         }
-        1
+        if let Error::Usage(_) = self { 2 } else { 1 }
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(what) => write!(f, "{what}; {USAGE}"),
+            Error::Call(call, errno) => write!(f, "{call}: {}", reason(*errno)),
+            Error::Refused(reason) => reason.fmt(f),
+            Error::NoAnswer(server) => write!(f, "no answer from {server}"),
+            Error::HungUp(server) => write!(f, "{server} has hung up"),
+            Error::Receiver(what) => f.write_str(what),
+            Error::Told => Ok(()),
+        }
     }
 }
 
