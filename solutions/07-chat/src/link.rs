@@ -136,8 +136,11 @@ impl Link {
         self.server
     }
 
-    /// How many messages were lost here.
+    /// How many messages were lost here. On a stream none is: what its socket drops is sent again.
     pub fn lost(&self) -> u64 {
+        if self.stream {
+            return 0;
+        }
         self.refused + drops(&self.socket)
     }
 
