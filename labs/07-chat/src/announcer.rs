@@ -50,8 +50,8 @@ fn announce(parent: &OwnedFd, line: &[u8]) -> Result {
     // TODO 5: we are the child, and have read a line. Hand it over to the server.
     //   `announcement` makes of a text the message that it will be, or None if that is too long: then `complain`
     //   what is no UTF-8 is made so (`String::from_utf8_lossy`)
-    //   `hand_over` sends it through the socket pair. To send it to the server's own port would be easier, and then anybody
-    //     could send the same
+    //   `hand_over` sends it through the socket pair. To send it to the server's own port would be easier, and then
+    //     anybody could send the same
     //   -> for b"tea is ready": "admin: tea is ready\n" comes out of the other end of the pair
     todo!("step 5: hand a line over to the server")
 }

@@ -17,7 +17,8 @@ use crate::retry;
 /// Who is owed more than this reads too slowly, and is put out.
 const BOUND: usize = 256 * 1024;
 
-/// How much memory a member keeps in which to collect what it is owed. Without any, each message would be an allocation.
+/// How much memory a member keeps in which to collect what it is owed. Without any, each message would be an
+/// allocation.
 const KEPT: usize = 256;
 
 /// Who is at the other end of a connection.
@@ -102,8 +103,8 @@ impl Conn {
         self.full = false;
     }
 
-    /// What it waits for, if that is something else than the kernel has been asked to tell. An interest that there is no
-    /// use for would wake us again and again.
+    /// What it waits for, if that is something else than the kernel has been asked to tell. An interest that there
+    /// is no use for would wake us again and again.
     pub fn new_interest(&mut self) -> Option<EpollFlags> {
         let mut flags = EpollFlags::empty();
         flags.set(EpollFlags::EPOLLIN, !self.closing);
@@ -116,8 +117,8 @@ impl Conn {
     pub fn pay(&mut self) -> Paid {
         // TODO 8: send all that is owed, in one write, and say whether we are done with this client.
         //   nothing to be written: nothing is owed, or the kernel has said that it takes no more (`full`)
-        //   else `send`, once, with MSG_NOSIGNAL. What the kernel has taken is owed no more (`drain`). EAGAIN: it took nothing.
-        //     Any other error: the client is gone, Paid::Over
+        //   else `send`, once, with MSG_NOSIGNAL. What the kernel has taken is owed no more (`drain`). EAGAIN: it
+        //     took nothing. Any other error: the client is gone, Paid::Over
         //   if something is still owed then, it is `full`, until `set_writable`
         //   nothing is owed: more memory than KEPT is let go of; an idle member is to take little
         //   Paid::Over, too: more than BOUND is owed; or it is `closing`, and nothing is owed any more

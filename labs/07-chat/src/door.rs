@@ -1,4 +1,5 @@
-//! The door: who is let in to the stream server, and what happens when nobody can be. This file is complete; lab 4 taught it.
+//! The door: who is let in to the stream server, and what happens when nobody can be. This file is complete; lab 4
+//! taught it.
 
 use std::mem;
 use std::net::SocketAddr;
@@ -58,7 +59,8 @@ impl Door {
                     }
                 }
                 Err(Errno::EAGAIN) => break,
-                // Out of descriptors or memory. The client stays in the backlog, and the listener would be ready for ever.
+                // Out of descriptors or memory. The client stays in the backlog, and the listener would be ready for
+                // ever.
                 Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => {
                     return self.shut(poller);
                 }

@@ -5,8 +5,8 @@ use std::mem;
 use crate::Result;
 use crate::wire::LONGEST;
 
-/// The line that has begun and not ended yet. Of one that is longer than a message may be, a byte too much is kept, so that
-/// it is known for what it is, and the rest forgotten.
+/// The line that has begun and not ended yet. Of one that is longer than a message may be, a byte too much is kept,
+/// so that it is known for what it is, and the rest forgotten.
 #[derive(Default)]
 pub struct Lines(Vec<u8>);
 

@@ -57,8 +57,9 @@ impl<P: Copy + Eq + Display> Room<P> {
 
     fn enter(&mut self, from: P, name: &str, post: &mut impl Post<P>) -> Result {
         // TODO 2: let this peer in under this name, or refuse.
-        //   refused (`Err(Error::Refused(…))`, and nothing has changed): a peer that is in already (Reason::Inside, with the
-        //     name that it has), a name that nobody may have (`check_name`), a name that somebody has (Reason::InUse)
+        //   refused (`Err(Error::Refused(…))`, and nothing has changed): a peer that is in already (Reason::Inside,
+        //     with the name that it has), a name that nobody may have (`check_name`), a name that somebody has
+        //     (Reason::InUse)
         //   let in: `post.send` it OK; all others get a notice: `self.write` makes it, `self.tell_all_but` sends it;
         //     `say` the line of the server; and from now on it is one of `self.members`
         //   -> for "L ann": `OK` to ann, "ann entered the chat room" to the others, `enter ann 127.0.0.1:40000` printed
@@ -69,8 +70,8 @@ impl<P: Copy + Eq + Display> Room<P> {
     fn say(&mut self, from: P, name: &str, text: &str, post: &mut impl Post<P>) -> Result {
         // TODO 3: send to all others what this peer says.
         //   first make sure that it may speak in this name (`self.speaker`)
-        //   `self.write` makes the message, once for all: the name, ": ", and the text. Which characters of it may go on to
-        //     somebody's terminal? `clean` is an iterator, and a String can be extended by one
+        //   `self.write` makes the message, once for all: the name, ": ", and the text. Which characters of it may
+        //     go on to somebody's terminal? `clean` is an iterator, and a String can be extended by one
         //   -> for "C ann good morning": "ann: good morning" to everybody but ann
         //   -> for "C ann x\nadmin: y": "ann: x?admin: y"
         todo!("step 3: send to all others what somebody says")

@@ -33,13 +33,14 @@ impl Udp {
     /// A socket with this address, which does not block; port 0 stands for a free one.
     pub fn bind(addr: SocketAddr) -> Result<Udp> {
         // TODO 1: make the server's socket, and give it its address.
-        //   `socket`: the family is the address's (Inet or Inet6), the type Datagram. It must neither block nor survive an
-        //     exec: two flags say so from the first moment
+        //   `socket`: the family is the address's (Inet or Inet6), the type Datagram. It must neither block nor
+        //     survive an exec: two flags say so from the first moment
         //   `setsockopt` with `sockopt::RcvBuf`: RECEIVE_BUFFER. What comes while we are busy waits there, or is lost.
         //   `ask_for_errors`: step 7 will need it
         //   `bind`; the address goes in as a `SockaddrStorage`
         //   each call that fails has its name: `.named("bind")?`
-        //   -> for 127.0.0.1:0 a Udp with nothing refused and nobody gone; its `address()` has the port that the kernel chose
+        //   -> for 127.0.0.1:0 a Udp with nothing refused and nobody gone; its `address()` has the port that the
+        //     kernel chose
         //   -> for an address in use: Err(Error::Call("bind", Errno::EADDRINUSE))
         todo!("step 1: a UDP socket with an address")
     }
@@ -78,8 +79,8 @@ impl Udp {
             };
             // TODO 7: an error of the queue: what became of a message that was sent some time ago.
             //   `error.cmsgs()` holds what the error is, and `is_refusal` knows which one means that somebody is gone
-            //   `error.address` is where the message went: if it was refused, that is who is gone (`self.gone`). Neither
-            //     the peer that is being sent to, nor the one that was heard last
+            //   `error.address` is where the message went: if it was refused, that is who is gone (`self.gone`).
+            //     Neither the peer that is being sent to, nor the one that was heard last
             //   there was an error: `any`
             //   -> after a message to a closed port of 127.0.0.1: its address in `self.gone`, and true
             todo!("step 7: who is gone")

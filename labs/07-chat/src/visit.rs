@@ -73,9 +73,10 @@ impl Client {
 
     /// Says that we leave, and waits until the server has heard it.
     fn leave(&mut self, receiver: &Child) -> Result {
-        // TODO 4: say that we leave (`Q NAME`, by `self.link.send`), and wait until the server has heard it, PATIENCE at most.
-        //   sleep (`wait`, with the time at which patience ends) until the receiver has something to tell: `input(receiver)`.
-        //     A stream may be owed something, too: then also until it takes more (`output(&self.link)`), and `flush` it
+        // TODO 4: say that we leave (`Q NAME`, by `self.link.send`), and wait until the server has heard it: PATIENCE.
+        //   sleep (`wait`, with the time at which patience ends) until the receiver has something to tell:
+        //     `input(receiver)`. A stream may be owed something, too: then also until it takes more
+        //     (`output(&self.link)`), and `flush` it
         //   what the receiver tells (`news`): a message is shown, even if showing it fails; a signal says nothing new;
         //     anything else was its last word: `self.over` knows what it means
         //   the time is over, whatever others may have said meanwhile: Error::NoAnswer

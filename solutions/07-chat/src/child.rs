@@ -9,8 +9,8 @@ use nix::unistd::{ForkResult, Pid, fork};
 
 use crate::{Named, Result, retry};
 
-/// A child of ours. When this is dropped, its fields are, in this order: our end of the pair is closed, by which the child
-/// knows that it is to end, and then the child is reaped.
+/// A child of ours. When this is dropped, its fields are, in this order: our end of the pair is closed, by which the
+/// child knows that it is to end, and then the child is reaped.
 pub struct Child {
     pair: OwnedFd,
     _process: Process,
@@ -19,7 +19,8 @@ pub struct Child {
 /// A process that is reaped when this is dropped.
 struct Process(Pid);
 
-/// Forks a child that does this work with its end of the pair, and ends. SOCK_SEQPACKET keeps the borders of what is sent.
+/// Forks a child that does this work with its end of the pair, and ends. SOCK_SEQPACKET keeps the borders of what is
+/// sent.
 pub fn start(work: impl FnOnce(OwnedFd) -> Result) -> Result<Child> {
     let (kind, flags) = (SockType::SeqPacket, SockFlag::SOCK_CLOEXEC);
     let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, flags).named("socketpair")?;

@@ -16,7 +16,8 @@ use crate::retry;
 /// Who is owed more than this reads too slowly, and is put out.
 const BOUND: usize = 256 * 1024;
 
-/// How much memory a member keeps in which to collect what it is owed. Without any, each message would be an allocation.
+/// How much memory a member keeps in which to collect what it is owed. Without any, each message would be an
+/// allocation.
 const KEPT: usize = 256;
 
 /// Who is at the other end of a connection.
@@ -101,8 +102,8 @@ impl Conn {
         self.full = false;
     }
 
-    /// What it waits for, if that is something else than the kernel has been asked to tell. An interest that there is no
-    /// use for would wake us again and again.
+    /// What it waits for, if that is something else than the kernel has been asked to tell. An interest that there
+    /// is no use for would wake us again and again.
     pub fn new_interest(&mut self) -> Option<EpollFlags> {
         let mut flags = EpollFlags::empty();
         flags.set(EpollFlags::EPOLLIN, !self.closing);

@@ -1,5 +1,5 @@
-//! What the person at the keyboard sees and types. On a terminal the line that is being typed stays intact below whatever
-//! arrives; on a pipe lines are lines.
+//! What the person at the keyboard sees and types. On a terminal the line that is being typed stays intact below
+//! whatever arrives; on a pipe lines are lines.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,4 +1,5 @@
-//! The line that is being typed, where the terminal does not look after it: it hands over each key at once, and shows none.
+//! The line that is being typed, where the terminal does not look after it: it hands over each key at once, and
+//! shows none.
 
 use std::mem;
 
@@ -54,8 +55,8 @@ impl Editor {
         mem::take(&mut self.line)
     }
 
-    /// The end of the line, as much as has room in so many columns. (A character beyond ASCII is taken for a wide one: how
-    /// wide it is, only the terminal knows.)
+    /// The end of the line, as much as has room in so many columns. (A character beyond ASCII is taken for a wide
+    /// one: how wide it is, only the terminal knows.)
     pub fn tail(&self, columns: usize) -> String {
         let line = String::from_utf8_lossy(&self.line);
         let mut room = columns;

@@ -1,7 +1,7 @@
 //! Lab 7, the chat room: all of it together.
 //!
-//! This file is the list of what can be run, and what all of it shares; it is complete. The steps are not programs of their
-//! own here, but parts of one: `server.rs` and `client.rs` are the places to start reading.
+//! This file is the list of what can be run, and what all of it shares; it is complete. The steps are not programs
+//! of their own here, but parts of one: `server.rs` and `client.rs` are the places to start reading.
 
 mod addr;
 mod announcer;

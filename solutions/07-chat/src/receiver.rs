@@ -1,5 +1,5 @@
-//! The client's other process: it receives, so that the one that reads the keyboard never has to wait for the server. What
-//! it receives it hands over: only one may write to a screen where somebody is typing.
+//! The client's other process: it receives, so that the one that reads the keyboard never has to wait for the
+//! server. What it receives it hands over: only one may write to a screen where somebody is typing.
 
 use std::os::fd::OwnedFd;
 

@@ -1,5 +1,5 @@
-//! Whom the server has told lately that it does not know them. Who floods it is not to be answered each time: a datagram's
-//! sender can be forged, and the answers would flood somebody else.
+//! Whom the server has told lately that it does not know them. Who floods it is not to be answered each time: a
+//! datagram's sender can be forged, and the answers would flood somebody else.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Sleeping: for descriptors and signals alike, in one call, so that nothing comes between a look and a sleep. This file
-//! is complete; lab 4 taught it.
+//! Sleeping: for descriptors and signals alike, in one call, so that nothing comes between a look and a sleep. This
+//! file is complete; lab 4 taught it.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -23,7 +23,8 @@ pub fn output(fd: &impl AsFd) -> Watched<'_> {
     Some((fd.as_fd(), PollFlags::POLLOUT))
 }
 
-/// Sleeps until one of these is ready, has ended or is broken; says of each whether it is so. None is: the time is over.
+/// Sleeps until one of these is ready, has ended or is broken; says of each whether it is so. None is: the time is
+/// over.
 pub fn wait<const N: usize>(fds: [Watched<'_>; N], until: Option<Instant>) -> Result<[bool; N]> {
     let watched = fds.iter().flatten();
     let mut polled: Vec<PollFd> = watched.map(|(fd, flags)| PollFd::new(*fd, *flags)).collect();
@@ -41,8 +42,9 @@ fn timeout(until: Option<Instant>) -> PollTimeout {
     PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
 }
 
-/// A descriptor that becomes readable when one of these signals comes. Blocked, they wait there until they are asked for.
-/// And SIGPIPE is blocked, which would end us before we have left properly: the write that finds no reader fails as well.
+/// A descriptor that becomes readable when one of these signals comes. Blocked, they wait there until they are asked
+/// for. And SIGPIPE is blocked, which would end us before we have left properly: the write that finds no reader
+/// fails as well.
 pub fn signals(ends: &[Signal]) -> Result<SignalFd> {
     let ends: SigSet = ends.iter().copied().collect();
     let blocked = ends | SigSet::from(Signal::SIGPIPE);
