@@ -16,6 +16,7 @@
 
 mod barrier;
 mod connection;
+mod datagram;
 mod expect;
 mod external;
 mod facts;
@@ -27,7 +28,9 @@ mod quick;
 mod report;
 mod run;
 mod server;
+mod still;
 mod tell;
+mod terminal;
 mod verdict;
 mod witness;
 mod woken;
@@ -37,6 +40,7 @@ pub mod plan;
 pub mod story;
 
 pub use calls::{Blocking, Family};
+pub use datagram::{Mailbox, is_bound};
 pub use external::external;
 pub use lab::{Check, Lab};
 pub use look::Look;
@@ -44,9 +48,11 @@ pub use nix::{errno::Errno, libc, sys::signal::Signal as SignalName};
 pub use peer::{Peer, PeerEnd};
 pub use run::{Run, Running, Told, WITNESS};
 pub use server::{Server, Turn};
+pub use still::{Party, until_still};
 pub use story::{
     Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Traffic, Wait, What,
 };
+pub use terminal::Terminal;
 pub use verdict::{Failure, Refusal, Verdict, both};
 
 /// A new, empty directory, which is removed when the value is dropped: for what is to be there before a program starts, or

@@ -25,6 +25,8 @@ pub struct Plan {
     pub input: Option<Vec<u8>>,
     /// Where its standard output goes.
     pub stdout: Stdout,
+    /// The path of a terminal that is its standard input, output and error, and its controlling terminal; empty: none is.
+    pub terminal: String,
     /// Calls that fail.
     pub faults: Vec<Fault>,
     /// Every process is held at its exit until all others sleep, and let go one by one, those named here in this order
@@ -100,6 +102,9 @@ impl Plan {
             Stdout::Read => {}
             Stdout::ReaderGone => all.push("nobody reads its output".to_owned()),
             Stdout::Full => all.push("its output goes to a full disk".to_owned()),
+        }
+        if !self.terminal.is_empty() {
+            all.push("it runs on a terminal".to_owned());
         }
         if let Some(HoldSignal { who, signal }) = &self.hold_signal {
             let name = crate::signal_name(*signal);

@@ -52,6 +52,7 @@ impl Run {
                 programs: Vec::new(),
                 input: None,
                 stdout: Stdout::Read,
+                terminal: String::new(),
                 faults: Vec::new(),
                 hold_exits: None,
                 hold_signal: None,

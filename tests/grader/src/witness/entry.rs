@@ -110,7 +110,9 @@ impl Entry {
             "recvmsg" | "sendmsg" => self.args[2],
             _ => 0,
         };
-        let on_disk = self.on.first().is_none_or(|on| on.starts_with('/'));
+        let is_terminal = |on: &String| on.starts_with("/dev/pts/") || on.starts_with("/dev/tty");
+        let on_disk = |on: &String| on.starts_with('/') && !is_terminal(on);
+        let on_disk = self.on.first().is_none_or(on_disk);
         !on_disk
             && flags as i32 & libc::MSG_DONTWAIT == 0
             && !proc::is_nonblocking(tid, self.args[0] as RawFd)

@@ -18,6 +18,7 @@ mod entry;
 mod filter;
 mod memory;
 pub mod nursery;
+mod outside;
 mod proc;
 mod quiet;
 mod start;
@@ -34,6 +35,7 @@ use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     sys::prctl,
 };
+pub(crate) use outside::look;
 use start::Started;
 use std::{
     fs::{self, Permissions},

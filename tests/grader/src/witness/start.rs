@@ -22,14 +22,14 @@ use nix::{
     },
     unistd::{
         ForkResult, Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, pipe2, read, setgid,
-        setgroups, setuid, write,
+        setgroups, setsid, setuid, write,
     },
 };
 use std::{
     ffi::{CString, OsString},
     io,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::ffi::OsStringExt,
     },
     path::Path,
@@ -190,6 +190,9 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         dup2_stdin(&streams.stdin).map_err(told("dup2"))?;
         dup2_stdout(&streams.stdout).map_err(told("dup2"))?;
         dup2_stderr(&streams.stderr).map_err(told("dup2"))?;
+        if !plan.terminal.is_empty() {
+            sit_down_at(&plan.terminal).map_err(told("terminal"))?;
+        }
         std::env::set_current_dir(Path::new(&plan.directory))
             .map_err(|e| format!("{}: {e}", plan.directory))?;
         limit_cores().map_err(told("setrlimit"))?;
@@ -216,6 +219,21 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         execve(program, argv, &environment(plan)).map_err(reason)
     });
     error
+}
+
+/// Makes this terminal the controlling one of a new session, and the three streams.
+fn sit_down_at(path: &str) -> nix::Result<()> {
+    setsid()?;
+    let terminal = open(
+        path,
+        OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    // SAFETY: takes two numbers (ioctl_tty(2)).
+    Errno::result(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSCTTY, 0) })?;
+    dup2_stdin(&terminal)?;
+    dup2_stdout(&terminal)?;
+    dup2_stderr(&terminal)
 }
 
 /// Gives up all rights but those of this user.

@@ -8,6 +8,7 @@ mod calls;
 mod children;
 mod crowds;
 mod endless;
+mod rooms;
 mod servers;
 mod sys;
 mod threads;
@@ -75,6 +76,11 @@ fn main() -> ExitCode {
         ["escape"] => endless::escape(),
         ["locked"] => endless::locked(),
         ["stay", fifo] => endless::stay(fifo),
+
+        ["datagram", "echo"] => rooms::echo(),
+        ["datagram", "count", to, most] => rooms::count(to, most.parse().unwrap_or(1)),
+        ["datagram", "knock", to] => rooms::knock(to),
+        ["terminal"] => rooms::terminal(),
 
         ["serve", "path"] => servers::serve_path(),
         ["serve", way] => servers::serve(way, "127.0.0.1:0"),

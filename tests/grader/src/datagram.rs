@@ -1,0 +1,120 @@
+//! A datagram socket of the check's own: a member of a room under judgement, or a room for a client under judgement. It
+//! never blocks. Whether something is still on its way to it is said by [`crate::until_still`].
+
+use crate::verdict::{Refusal, Verdict};
+use nix::{
+    errno::Errno,
+    sys::socket::{SockaddrStorage, recvfrom},
+};
+use std::{
+    fs, io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::fd::AsRawFd,
+};
+
+/// One datagram socket, and what came to it.
+pub struct Mailbox {
+    socket: UdpSocket,
+    address: SocketAddr,
+    /// What came and was not taken yet, each with its sender.
+    pub came: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+impl Mailbox {
+    /// A socket at this address; port 0 asks for a free one.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when there is none to be had.
+    pub fn at(address: SocketAddr) -> Verdict<Self> {
+        let opened = UdpSocket::bind(address).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            Ok(Self {
+                socket,
+                address,
+                came: Vec::new(),
+            })
+        });
+        opened.map_err(broken)
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when the kernel refuses it. What is told here of datagrams before is none of this one's business.
+    pub fn send(&self, to: SocketAddr, bytes: &[u8]) -> Verdict {
+        let refused = io::Error::from(Errno::ECONNREFUSED).kind();
+        loop {
+            match self.socket.send_to(bytes, to) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == refused => {}
+                Err(error) => return Err(broken(error)),
+            }
+        }
+    }
+
+    /// Reads all that came; `true` when there was something.
+    pub fn pull(&mut self) -> bool {
+        let before = self.came.len();
+        // As large as a datagram can be: one that is longer than it should be is told as long as it is.
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let got = recvfrom::<SockaddrStorage>(self.socket.as_raw_fd(), &mut buffer);
+            match got {
+                Ok((n, from)) => self.came.push((sender(from), buffer[..n].to_vec())),
+                Err(Errno::EINTR | Errno::ECONNREFUSED) => {}
+                Err(_) => return self.came.len() > before,
+            }
+        }
+    }
+
+    /// Takes what came, as far as it has been pulled.
+    pub fn take(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        std::mem::take(&mut self.came)
+    }
+
+    /// Goes away without a word: what is sent to its address from now on is refused. (A child that another check has forked
+    /// holds a copy of every descriptor until its exec closes it: so it is waited for that the kernel knows of none.)
+    pub fn close(self) {
+        let address = self.address;
+        drop(self);
+        while is_bound(address) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn sender(from: Option<SockaddrStorage>) -> SocketAddr {
+    let v4 = from.and_then(|from| {
+        from.as_sockaddr_in()
+            .map(|v4| SocketAddr::from((v4.ip(), v4.port())))
+    });
+    let v6 = from.and_then(|from| {
+        from.as_sockaddr_in6()
+            .map(|v6| SocketAddr::from((v6.ip(), v6.port())))
+    });
+    v4.or(v6).unwrap_or(SocketAddr::from(([0; 4], 0)))
+}
+
+/// Somebody has this port, at this address or at all (`proc_pid_net(5)`).
+pub fn is_bound(address: SocketAddr) -> bool {
+    let file = match address.ip() {
+        IpAddr::V4(_) => "/proc/net/udp",
+        IpAddr::V6(_) => "/proc/net/udp6",
+    };
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let port = format!("{:04X}", address.port());
+    text.lines().skip(1).any(|line| {
+        let local = line.split_whitespace().nth(1).unwrap_or_default();
+        local.ends_with(&port) && local.len() > 5
+    })
+}
+
+fn broken(error: io::Error) -> Refusal {
+    Refusal::Broken(format!("a datagram socket of the check's own: {error}"))
+}
