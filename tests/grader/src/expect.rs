@@ -27,7 +27,7 @@ impl Story {
     }
 
     /// How main ended, as the second half of a sentence.
-    pub(crate) fn ending(&self) -> String {
+    pub fn ending(&self) -> String {
         match self.status {
             Some(Ending::Exited(101)) => "panicked (exit status 101)".to_owned(),
             Some(Ending::Exited(status)) => format!("exited with {status}"),
@@ -36,7 +36,8 @@ impl Story {
         }
     }
 
-    pub(crate) fn said(&self) -> String {
+    /// The last line of standard error, with a colon in front of it; empty where there is none.
+    pub fn said(&self) -> String {
         if self.stderr.is_empty() {
             String::new()
         } else {
