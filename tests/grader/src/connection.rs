@@ -18,11 +18,11 @@ use std::{
 
 /// One end of a connection: bytes not yet acknowledged by the other side, and bytes that its owner has not read.
 #[derive(Clone, Copy)]
-struct End {
-    unacknowledged: u64,
-    unread: u64,
+pub(crate) struct End {
+    pub(crate) unacknowledged: u64,
+    pub(crate) unread: u64,
     /// It has not heard the other side's end.
-    expects_more: bool,
+    pub(crate) expects_more: bool,
 }
 
 /// Something that has been sent has not arrived, though there is room for it: data, the end, or a reset.
@@ -147,7 +147,7 @@ fn question(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
 }
 
 /// All TCP connections of this network namespace: local and remote address, and the queues (`proc_pid_net(5)`).
-fn list() -> BTreeMap<(SocketAddr, SocketAddr), End> {
+pub(crate) fn list() -> BTreeMap<(SocketAddr, SocketAddr), End> {
     let files = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
     files
         .iter()

@@ -48,7 +48,7 @@ pub use nix::{errno::Errno, libc, sys::signal::Signal as SignalName};
 pub use peer::{Peer, PeerEnd};
 pub use run::{Run, Running, Told, WITNESS};
 pub use server::{Server, Turn};
-pub use still::{Party, until_still};
+pub use still::{Party, until_still, until_still_with};
 pub use story::{
     Call, End, Ending, Event, MAIN, Proc, Process, Release, Sleeper, Story, Traffic, Wait, What,
 };

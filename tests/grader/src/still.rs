@@ -4,8 +4,10 @@
 //! what one sends to another travels in the kernel, while both sleep. So here is said how it is known of all together.
 
 use crate::{
+    connection,
+    peer::Peer,
     run::{Run, Running, Told},
-    story::Story,
+    story::{Story, Traffic},
     verdict::Verdict,
     witness,
 };
@@ -16,7 +18,11 @@ use nix::{
     sys::signal::Signal,
     unistd::Pid,
 };
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::SocketAddr,
+};
 
 /// A program under observation that takes part in a conversation. When it is dropped, its run ends.
 pub struct Party {
@@ -69,6 +75,14 @@ impl Party {
         self.running.signal(name, signal)
     }
 
+    /// What went over each of its sockets so far, when it sleeps.
+    ///
+    /// # Errors
+    /// As [`Running::traffic`].
+    pub fn traffic(&mut self) -> Verdict<Vec<Traffic>> {
+        self.running.traffic()
+    }
+
     /// It has come to its end, and every process of it.
     ///
     /// # Errors
@@ -97,12 +111,46 @@ impl Party {
 /// # Errors
 /// As [`Running::settle`].
 pub fn until_still(parties: &mut [&mut Party]) -> Verdict {
+    until(parties, || true)
+}
+
+/// As [`until_still`], where the parties have connections with this TCP address too, and the test has these: nothing that
+/// was sent over one of them, and for which there is room, is still on its way.
+///
+/// # Errors
+/// As [`until_still`].
+pub fn until_still_with(parties: &mut [&mut Party], address: SocketAddr, peers: &[&Peer]) -> Verdict {
+    until(parties, || !on_its_way(address, peers))
+}
+
+/// What has been sent and arrived the other side may not have acknowledged yet: it takes its time for that, some 40 ms. Of
+/// its own connections the test knows how much the kernel has not sent at all, and it acknowledges at once itself; of the
+/// others it is waited for.
+fn on_its_way(address: SocketAddr, peers: &[&Peer]) -> bool {
+    let unsent: BTreeMap<SocketAddr, u64> = peers
+        .iter()
+        .map(|peer| (peer.address(), peer.held_back()))
+        .collect();
+    let table = connection::list();
+    let ends = table.iter().filter(|((_, to), _)| *to == address);
+    ends.into_iter()
+        .any(|(&(from, _), client)| match table.get(&(address, from)) {
+            None => client.expects_more, // the server's end is gone; the news of it is on the way
+            Some(server) => {
+                let to_server = unsent.get(&from).copied().unwrap_or(client.unacknowledged);
+                to_server > 0 && server.unread == 0 || server.unacknowledged > 0 && client.unread == 0
+            }
+        })
+}
+
+fn until(parties: &mut [&mut Party], has_arrived: impl Fn() -> bool) -> Verdict {
     loop {
         settle(parties)?;
         let before = looks(parties);
         deliver_all();
+        let arrived = has_arrived();
         settle(parties)?;
-        if before.is_some() && before == looks(parties) {
+        if arrived && before.is_some() && before == looks(parties) {
             return Ok(());
         }
     }

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{LAB, that};
-use grader::{Mailbox, Party, SignalName, Terminal, Verdict, checks, is_bound, until_still};
+use grader::{
+    Mailbox, Party, Peer, Refusal, SignalName, Terminal, Verdict, checks, is_bound, until_still,
+    until_still_with,
+};
 use std::{net::SocketAddr, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -13,6 +16,7 @@ fn main() -> ExitCode {
         several_programs_wake_each_other,
         a_closed_port_has_refused,
         an_end_is_no_hindrance,
+        what_goes_over_a_connection_has_arrived,
         what_is_typed_is_answered,
         a_terminal_sends_signals,
         a_hang_up_ends_the_session,
@@ -121,6 +125,49 @@ fn an_end_is_no_hindrance() -> Verdict {
     let told = two.finish()?;
     that(&told, over, "the other has come to its end")?;
     told.expect_exit(3)
+}
+
+/// Small pieces and large ones, over several connections: all that was sent comes back.
+fn what_goes_over_a_connection_has_arrived() -> Verdict {
+    let mut party = LAB.command(&["serve", "rightly"]).join()?;
+    let said = party.story()?.stdout();
+    let address = said
+        .trim_end()
+        .rsplit(' ')
+        .next()
+        .and_then(|address| address.parse().ok());
+    let address: SocketAddr = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9)));
+    let mut peers = (0..5)
+        .map(|_| Peer::connect(address).map_err(|error| Refusal::Broken(error.to_string())))
+        .collect::<Verdict<Vec<_>>>()?;
+    for size in [1, 1, 1, 100, 20_000, 1] {
+        peers.iter_mut().for_each(|peer| peer.send(&vec![7; size]));
+        loop {
+            let before = peers
+                .iter_mut()
+                .filter_map(|peer| peer.exchange().then_some(()))
+                .count();
+            until_still_with(&mut [&mut party], address, &peers.iter().collect::<Vec<_>>())?;
+            let after = peers
+                .iter_mut()
+                .filter_map(|peer| peer.exchange().then_some(()))
+                .count();
+            if before + after == 0 {
+                break;
+            }
+        }
+        let back = |peer: &mut Peer| std::mem::take(&mut peer.received).len() == size;
+        let right = peers
+            .iter_mut()
+            .filter_map(|peer| back(peer).then_some(()))
+            .count();
+        that(
+            &party.story()?,
+            right == 5,
+            &format!("{size} bytes came back to each"),
+        )?;
+    }
+    Ok(())
 }
 
 fn terminal() -> Verdict<(Terminal, Party)> {
