@@ -70,14 +70,13 @@ pub fn clients() -> Verdict {
     shows(&mut one, heard, "one of them has left")
 }
 
-/// Two clients under judgement in a room of another make.
-pub fn server() -> Verdict {
+/// A room of another make, and a client under judgement that has entered it.
+fn room() -> Verdict<(Party, SocketAddr, Party)> {
     let mut room = python("server.py", SERVER, &[])?;
     let port = room.story()?.stdout().trim_end().parse::<u16>();
     let port = port.map_err(|_| Refusal::NotChecked("python3 has no socket here".to_owned()))?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut anna = stage::client(address).join()?;
-    let mut bert = stage::client(address).join()?;
     anna.input(b"anna\n")?;
     until_still(&mut [&mut room, &mut anna])?;
     shows(
@@ -85,6 +84,13 @@ pub fn server() -> Verdict {
         "name: welcome, anna\n",
         "a server in Python has answered OK",
     )?;
+    Ok((room, address, anna))
+}
+
+/// Two clients under judgement in it.
+pub fn server() -> Verdict {
+    let (mut room, address, mut anna) = room()?;
+    let mut bert = stage::client(address).join()?;
     bert.input(b"anna\n")?;
     until_still(&mut [&mut room, &mut bert])?;
     let story = bert.story()?;
@@ -108,7 +114,14 @@ pub fn server() -> Verdict {
         &format!("{stdout}welcome, bert\nanna: größer\n"),
         "anna says something",
     )?;
-    bert.input(b"q\n")?;
+    shows(&mut anna, "name: welcome, anna\nbert ist da\n", "bert has come")
+}
+
+/// One of two leaves.
+pub fn server_is_left() -> Verdict {
+    let (mut room, address, mut anna) = room()?;
+    let mut bert = stage::client(address).join()?;
+    bert.input(b"bert\nq\n")?;
     until_still(&mut [&mut room, &mut anna, &mut bert])?;
     stage::expect_left(bert, 0, "the server in Python has said EXIT")?;
     let heard = "name: welcome, anna\nbert ist da\nbert ist gegangen\n";

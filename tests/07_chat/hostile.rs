@@ -82,8 +82,25 @@ pub fn strangers() -> Verdict {
     house.expect(&mut bert, &["anna: still here"], "anna is still there")?;
     bert.say("me too")?;
     house.expect(&mut anna, &["bert: me too"], "bert is still there")?;
-    let entered = [&anna, &bert].map(|guest| format!("enter {} {}", guest.name, guest.address()));
-    house.expect_lines(&entered)
+    who_has_left(&mut house, &mut anna, &mut bert)?;
+    Ok(())
+}
+
+/// Who has left is a stranger like others.
+fn who_has_left(house: &mut House, anna: &mut Guest, bert: &mut Guest) -> Verdict {
+    let mut carl = house.enter("carl")?;
+    carl.send("Q carl")?;
+    house.expect(&mut carl, &["EXIT"], "carl leaves")?;
+    forget_after(house, &mut [anna, bert])?;
+    carl.say("one more thing")?;
+    house.expect_reason(&mut carl, "carl has left, and says something")?;
+    unheard(house, &mut [anna, bert], "carl has left, and says something")
+}
+
+fn forget_after(house: &mut House, all: &mut [&mut Guest]) -> Verdict {
+    house.still()?;
+    forget(all);
+    Ok(())
 }
 
 /// What comes to a client from elsewhere than the room.
