@@ -8,7 +8,7 @@ use grader::{
     Blocking, Errno, Family, Lab, MAIN, Party, Proc, Refusal, SignalName, Story, Verdict, What, checks,
     is_bound, lab, until_still,
 };
-use house::{Guest, House, forget, server};
+use house::{House, forget, server};
 use stage::{Stage, client, expect_left, room};
 use std::{net::SocketAddr, process::ExitCode, time::Instant};
 
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         step_1_network_wrong_usage,
         step_2_enter,
         step_2_enter_names,
-        step_2_enter_of_200,
+        step_2_enter_of_100,
         step_2_enter_client,
         step_2_enter_client_refused,
         step_2_enter_both,
@@ -296,9 +296,9 @@ fn step_2_enter_names() -> Verdict {
     Ok(())
 }
 
-fn step_2_enter_of_200() -> Verdict {
+fn step_2_enter_of_100() -> Verdict {
     let mut house = House::open()?;
-    let all = house.enter_many(200)?;
+    let all = house.enter_many(100)?;
     let lines: Vec<String> = all
         .iter()
         .map(|guest| format!("enter {} {}", guest.name, guest.address()))
@@ -435,63 +435,62 @@ fn step_3_talk() -> Verdict {
 }
 
 fn step_3_talk_of_10() -> Verdict {
-    everybody_talks(10, 10)
+    everybody_talks(10, 10, 10)
 }
 
 fn step_3_talk_of_200() -> Verdict {
-    everybody_talks(200, 1)
+    everybody_talks(200, 100, 1)
 }
 
-/// Each says so many things, all at the same time as far as the buffers hold that; each hears what the others say, once
-/// and in the order of who said it, and nothing else.
-fn everybody_talks(members: usize, times: usize) -> Verdict {
+/// Of so many members so many say so many things, all at the same time as far as the buffers hold that; each hears what the
+/// others say, once and in the order of who said it, and nothing else.
+fn everybody_talks(members: usize, speakers: usize, times: usize) -> Verdict {
     let mut house = House::open()?;
     let mut all = house.enter_many(members)?;
-    for from in (0..members).step_by(100) {
-        let speakers = from..members.min(from + 100);
-        for time in 0..times {
-            for speaker in speakers.clone() {
-                all[speaker].say(&format!("{time}"))?;
-            }
+    let step = members / speakers;
+    for time in 0..times {
+        for speaker in all.iter().step_by(step) {
+            speaker.say(&format!("{time}"))?;
         }
-        house.still()?;
-        all.iter_mut().for_each(Guest::pull);
     }
+    house.still()?;
     for (listener, guest) in all.iter_mut().enumerate() {
         let heard = guest.hear();
-        heard_all(&mut house, listener, members, times, &heard)?;
+        let due = |who: usize| {
+            if who.is_multiple_of(step) && who != listener {
+                times
+            } else {
+                0
+            }
+        };
+        if let Some(happened) = misheard(&heard, members, due) {
+            let expected = format!(
+                "{speakers} of {members} members say {times} things each: every one gets what the others said, once and in order"
+            );
+            let happened = format!("m{listener} {happened}");
+            return Err(house.refuse(expected, happened, "That is what a chat room is."));
+        }
     }
     Ok(())
 }
 
-/// What a member of those heard who said `0`, `1`, … each.
-fn heard_all(house: &mut House, listener: usize, members: usize, times: usize, heard: &[String]) -> Verdict {
+/// What is wrong with what a member has heard of `m0`, `m1`, … of whom each should have said `0`, `1`, … so many times.
+fn misheard(heard: &[String], members: usize, due: impl Fn(usize) -> usize) -> Option<String> {
     let mut next = vec![0; members];
-    let mut wrong = None;
     for line in heard {
-        let said = line.split_once(": ");
-        let said = said.and_then(|(name, time)| {
-            Some((
-                name.strip_prefix('m')?.parse::<usize>().ok()?,
-                time.parse::<usize>().ok()?,
-            ))
-        });
-        match said {
-            Some((who, time)) if who < members && who != listener && next[who] == time => next[who] += 1,
-            _ => wrong = wrong.or_else(|| Some(line.clone())),
+        match speaker(line) {
+            Some((who, time)) if who < members && next[who] == time && time < due(who) => next[who] += 1,
+            _ => return Some(format!("also got {line:?}, or got it too early or twice")),
         }
     }
-    let missing = (0..members).find(|&who| who != listener && next[who] != times);
-    let happened = match (wrong, missing) {
-        (None, None) => return Ok(()),
-        (Some(line), _) => format!("m{listener} also got {line:?}, or got it too early or twice"),
-        (None, Some(who)) => format!("m{listener} got {} of the {times} that m{who} said", next[who]),
-    };
-    let expected = format!(
-        "{members} members say {times} things each: every one gets what the others said, once and in order"
-    );
-    let why = "That is what a chat room is.";
-    Err(house.refuse(expected, happened, why))
+    let who = (0..members).find(|&who| next[who] != due(who))?;
+    Some(format!("got {} of the {} that m{who} said", next[who], due(who)))
+}
+
+/// Of `m7: 3` seven and three.
+fn speaker(line: &str) -> Option<(usize, usize)> {
+    let (name, time) = line.split_once(": ")?;
+    Some((name.strip_prefix('m')?.parse().ok()?, time.parse().ok()?))
 }
 
 fn step_3_talk_client() -> Verdict {

@@ -454,12 +454,13 @@ fn client_loses() -> Verdict {
         stage.client.signal(process, SignalName::SIGSTOP)?;
     }
     stage.still()?;
-    (0..FLOOD).try_for_each(|_| stage.tell("bert: hello"))?;
+    let message = format!("bert: {}", "x".repeat(1000)); // the larger each, the fewer there is room for
+    (0..FLOOD).try_for_each(|_| stage.tell(&message))?;
     for process in ["c1", "main"] {
         stage.client.signal(process, SignalName::SIGCONT)?;
     }
     stage.still()?;
-    let shown = stage.story()?.stdout().matches("bert: hello\n").count();
+    let shown = stage.story()?.stdout().matches("bert: ").count();
     stage.types("q\n")?;
     stage.expect_sent(&["Q anna"], "q was typed")?;
     stage.tell("EXIT")?;

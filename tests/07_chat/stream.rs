@@ -459,7 +459,9 @@ pub fn of_200() -> Verdict {
     hall.still(&mut all)?;
     let mut refusal = None;
     for (listener, caller) in all.iter_mut().enumerate() {
-        refusal = refusal.or(heard_all(listener, &caller.hear()));
+        let due = |who| if who == listener { 0 } else { 3 };
+        let happened = super::misheard(&caller.hear(), 200, due);
+        refusal = refusal.or(happened.map(|happened| format!("m{listener} {happened}")));
     }
     if let Some(happened) = refusal {
         let expected =
@@ -484,33 +486,6 @@ pub fn of_200() -> Verdict {
         "Each of them was there.",
     )?;
     hall.close(SignalName::SIGTERM).map(drop)
-}
-
-/// What is wrong with what a member has heard.
-fn heard_all(listener: usize, heard: &[String]) -> Option<String> {
-    let mut next = vec![0; 200];
-    for line in heard {
-        let said = line.split_once(": ");
-        let said = said.and_then(|(name, time)| {
-            Some((
-                name.strip_prefix('m')?.parse::<usize>().ok()?,
-                time.parse::<usize>().ok()?,
-            ))
-        });
-        match said {
-            Some((who, time)) if who < 200 && who != listener && next[who] == time => next[who] += 1,
-            _ => {
-                return Some(format!(
-                    "m{listener} also got {line:?}, or got it too early or twice"
-                ));
-            }
-        }
-    }
-    let missing = (0..200).find(|&who| who != listener && next[who] != 3)?;
-    Some(format!(
-        "m{listener} got {} of what m{missing} said",
-        next[missing]
-    ))
 }
 
 /// A thousand members, and a soft limit of descriptors that does not hold so many.
