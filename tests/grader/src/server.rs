@@ -5,7 +5,7 @@
 //! (`connection.rs`). So no outcome depends on who was faster.
 
 use crate::{
-    barrier::kernel_settles,
+    barrier::end_softirqs,
     connection::{is_full, is_there, under_way},
     look::Look,
     peer::{Peer, PeerEnd},
@@ -166,7 +166,7 @@ impl Server {
         // A reset is not acknowledged: it has arrived when the kernel knows of no connection any more.
         while is_there(ends.0, ends.1) {
             self.settle()?;
-            kernel_settles();
+            end_softirqs();
         }
         self.settle()
     }
@@ -342,7 +342,7 @@ impl Server {
         }
         if under_way(self.address(), peers) {
             // How often one looks changes nothing in what is found.
-            kernel_settles();
+            end_softirqs();
             return Ok(Turn::Moved);
         }
         Ok(turn())

@@ -4,6 +4,7 @@
 //! what one sends to another travels in the kernel, while both sleep. So here is said how it is known of all together.
 
 use crate::{
+    barrier::end_softirqs,
     connection,
     peer::Peer,
     run::{Run, Running, Told},
@@ -11,13 +12,7 @@ use crate::{
     verdict::Verdict,
     witness,
 };
-use nix::{
-    errno::Errno,
-    libc,
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
-    sys::signal::Signal,
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -200,37 +195,4 @@ fn backlogs() -> Vec<u32> {
     let text = fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
     let column = |line: &str| u32::from_str_radix(line.split_whitespace().nth(11)?, 16).ok();
     text.lines().filter_map(column).collect()
-}
-
-/// Returns when the softirqs that ran when it was called have come to their end.
-///
-/// Where a thread runs, no softirq is under way on that processor: it interrupts threads, and none interrupts it. So a walk
-/// over all processors suffices (0.05 ms with two, where `MEMBARRIER_CMD_GLOBAL` took 15). That is not so in a real-time
-/// kernel, where softirqs are threads like others, nor where one may not walk: there membarrier(2) waits for a grace period
-/// of RCU, which every softirq that runs holds up. Where that is refused too the others get the processor, at least.
-fn end_softirqs() {
-    let real_time = fs::read_to_string("/sys/kernel/realtime").is_ok_and(|text| text.trim() == "1");
-    if !real_time && walk_over_processors().is_ok() {
-        return;
-    }
-    // SAFETY: takes three numbers.
-    let waited = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if waited != 0 {
-        std::thread::yield_now();
-    }
-}
-
-/// Has this thread run on every processor that it may run on, as its programs may.
-fn walk_over_processors() -> Result<(), Errno> {
-    let me = Pid::from_raw(0);
-    let allowed = sched_getaffinity(me)?;
-    let walked = (0..CpuSet::count())
-        .filter(|&processor| allowed.is_set(processor).unwrap_or(false))
-        .try_for_each(|processor| {
-            let mut one = CpuSet::new();
-            one.set(processor)?;
-            sched_setaffinity(me, &one)
-        });
-    sched_setaffinity(me, &allowed)?;
-    walked
 }
