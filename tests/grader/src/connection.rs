@@ -57,6 +57,18 @@ pub(crate) fn is_full(listener: SocketAddr) -> bool {
     }
 }
 
+/// Every connection with this address: whose it is, the end there, and the end at the address, if it still has one.
+pub(crate) fn all_with(address: SocketAddr) -> Vec<(SocketAddr, End, Option<End>)> {
+    let ends = match Kernel::new() {
+        Kernel::Diag(diag) => dump(&diag, address.is_ipv4()).unwrap_or_else(list),
+        Kernel::List(list) => list,
+    };
+    let clients = ends.iter().filter(|((_, to), _)| *to == address);
+    clients
+        .map(|(&(from, _), &client)| (from, client, ends.get(&(address, from)).copied()))
+        .collect()
+}
+
 /// Whom to ask.
 enum Kernel {
     Diag(OwnedFd),
@@ -97,6 +109,8 @@ fn answers(diag: &OwnedFd) -> bool {
 
 /// `SOCK_DIAG_BY_FAMILY` (`linux/sock_diag.h`).
 const BY_FAMILY: u16 = 20;
+/// `NLMSG_DONE` (`linux/netlink.h`).
+const DONE: u16 = 3;
 /// `struct nlmsghdr`, and `struct inet_diag_sockid` behind four bytes of each message (`linux/inet_diag.h`).
 const HEADER: usize = 16;
 const ID: usize = 48;
@@ -118,8 +132,54 @@ fn ask(diag: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> Option<(u8, u64
     }
 }
 
-/// `struct nlmsghdr` and `struct inet_diag_req_v2`, for a TCP socket in any state.
+/// Asks for all connections of a family, less those that have only their time to wait (`TCP_TIME_WAIT`, `linux/tcp.h`):
+/// nothing is under way over them, and there may be thousands.
+fn dump(diag: &OwnedFd, ipv4: bool) -> Option<BTreeMap<(SocketAddr, SocketAddr), End>> {
+    const TIME_WAIT: u32 = 6;
+    let any = SocketAddr::new(if ipv4 { [0; 4].into() } else { [0; 16].into() }, 0);
+    let question = request(libc::NLM_F_DUMP, !(1 << TIME_WAIT), any, any);
+    send(diag.as_raw_fd(), &question, MsgFlags::empty()).ok()?;
+    let mut ends = BTreeMap::new();
+    let mut answer = vec![0; 1 << 16];
+    loop {
+        let n = recv(diag.as_raw_fd(), &mut answer, MsgFlags::empty()).ok()?;
+        let mut rest = answer.get(..n)?;
+        while let Some((header, _)) = rest.split_at_checked(HEADER) {
+            let len = u32::from_ne_bytes(header[..4].try_into().ok()?) as usize;
+            match u16::from_ne_bytes(header[4..6].try_into().ok()?) {
+                BY_FAMILY => ends.extend(answered(rest.get(HEADER..len)?)),
+                DONE => return Some(ends),
+                _ => return None, // an errno
+            }
+            rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+}
+
+/// `struct inet_diag_msg`: whose connection it is, and what is to be known of it.
+fn answered(body: &[u8]) -> Option<((SocketAddr, SocketAddr), End)> {
+    let word = |at: usize| Some(u32::from_ne_bytes(body.get(at..at + 4)?.try_into().ok()?).into());
+    let address = |port: usize, ip: usize| {
+        let port = u16::from_be_bytes(body.get(port..port + 2)?.try_into().ok()?);
+        let octets: [u8; 16] = body.get(ip..ip + 16)?.try_into().ok()?;
+        let v4: [u8; 4] = octets[..4].try_into().ok()?;
+        let ipv4 = i32::from(body[0]) == libc::AF_INET;
+        Some(SocketAddr::new(
+            if ipv4 { v4.into() } else { octets.into() },
+            port,
+        ))
+    };
+    let known = end(*body.get(1)?, word(4 + ID + 8)?, word(4 + ID + 4)?)?;
+    Some(((address(4, 8)?, address(6, 24)?), known))
+}
+
+/// For a TCP socket in any state.
 fn question(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
+    request(0, u32::MAX, local, remote)
+}
+
+/// `struct nlmsghdr` and `struct inet_diag_req_v2`.
+fn request(flags: i32, states: u32, local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
     let family = if local.is_ipv4() {
         libc::AF_INET
     } else {
@@ -129,10 +189,10 @@ fn question(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(len);
     bytes.extend((len as u32).to_ne_bytes());
     bytes.extend(BY_FAMILY.to_ne_bytes());
-    bytes.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
+    bytes.extend(((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
     bytes.extend([0; 8]); // its number and the sender's port: one question at a time needs neither
     bytes.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
-    bytes.extend(u32::MAX.to_ne_bytes());
+    bytes.extend(states.to_ne_bytes());
     bytes.extend(local.port().to_be_bytes());
     bytes.extend(remote.port().to_be_bytes());
     for ip in [local.ip(), remote.ip()] {
@@ -147,7 +207,7 @@ fn question(local: SocketAddr, remote: SocketAddr) -> Vec<u8> {
 }
 
 /// All TCP connections of this network namespace: local and remote address, and the queues (`proc_pid_net(5)`).
-pub(crate) fn list() -> BTreeMap<(SocketAddr, SocketAddr), End> {
+fn list() -> BTreeMap<(SocketAddr, SocketAddr), End> {
     let files = ["/proc/net/tcp", "/proc/net/tcp6"].map(|file| fs::read_to_string(file).unwrap_or_default());
     files
         .iter()

@@ -126,10 +126,9 @@ fn on_its_way(address: SocketAddr, peers: &[&Peer]) -> bool {
         .iter()
         .map(|peer| (peer.address(), peer.held_back()))
         .collect();
-    let table = connection::list();
-    let ends = table.iter().filter(|((_, to), _)| *to == address);
-    ends.into_iter()
-        .any(|(&(from, _), client)| match table.get(&(address, from)) {
+    connection::all_with(address)
+        .into_iter()
+        .any(|(from, client, server)| match server {
             None => client.expects_more, // the server's end is gone; the news of it is on the way
             Some(server) => {
                 let to_server = unsent.get(&from).copied().unwrap_or(client.unacknowledged);
