@@ -2,7 +2,7 @@
 
 use super::{HERE, LAB, NOTHING, house::list, idle, stage::expect_left, two_processes};
 use grader::{
-    Errno, Family, Look, MAIN, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
+    Ending, Errno, Family, Look, MAIN, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
     until_still_with,
 };
 use std::{
@@ -697,8 +697,18 @@ fn the_room_goes(mut hall: Hall) -> Verdict {
     let address = hall.address;
     hall.close(SignalName::SIGTERM)?;
     until_still_with(&mut [&mut anna], address, &[])?;
-    let told = expect_left(anna, 1, "the server has ended")?;
-    told.expect_error_told(LAB.name())?;
+    let told = anna.finish()?;
+    told.expect_over()?;
+    told.expect_all_reaped()?;
+    let tells = matches!(told.status, Some(Ending::Exited(0 | 1)));
+    let happened = format!("it {}{}", told.ending(), told.said());
+    told.demand(
+        tells,
+        None,
+        "the server has ended: the client ends too",
+        happened,
+        "There is nobody to talk to.",
+    )?;
     LAB.command(&["client", "--stream", &address.to_string()])
         .input("anna\n")
         .run()?
