@@ -451,12 +451,13 @@ fn last_two(text: &str) -> String {
 }
 
 fn client_loses() -> Verdict {
-    let mut stage = Stage::inside_with("anna", |run| run.output(64 << 20))?;
+    let mut stage = Stage::inside_with("anna", |run| run.output(16 << 20))?;
     for process in ["main", "c1"] {
         stage.client.signal(process, SignalName::SIGSTOP)?;
     }
     stage.still()?;
-    let message = format!("bert: {}", "x".repeat(1000)); // the larger each, the fewer there is room for
+    // The larger each, the fewer there is room for; and of what is trimmed off nothing is to be printed.
+    let message = format!("bert: hello{}", "\n".repeat(1000));
     (0..FLOOD).try_for_each(|_| stage.tell(&message))?;
     for process in ["c1", "main"] {
         stage.client.signal(process, SignalName::SIGCONT)?;
