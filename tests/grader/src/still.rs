@@ -140,11 +140,13 @@ fn on_its_way(address: SocketAddr, peers: &[&Peer]) -> bool {
 fn until(parties: &mut [&mut Party], has_arrived: impl Fn() -> bool) -> Verdict {
     loop {
         settle(parties)?;
-        let before = looks(parties);
+        let Some(before) = looks(parties) else {
+            continue;
+        };
         deliver_all();
         let arrived = has_arrived();
         settle(parties)?;
-        if arrived && before.is_some() && before == looks(parties) {
+        if arrived && looks(parties).is_some_and(|after| after == before) {
             return Ok(());
         }
     }

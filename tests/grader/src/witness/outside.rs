@@ -4,13 +4,13 @@ use super::proc;
 use std::fs;
 
 /// Every thread of the run of this witness, and how often it gave up the processor; `None` when one of them runs, or waits
-/// for a processor. Who is stopped is not told from who sleeps: of that the witness knows.
+/// for a processor. Who is stopped is not told from who sleeps, nor who waits for a vfork child: of that the witness knows.
 pub fn look(witness: i32) -> Option<Vec<(i32, u64)>> {
     let tids = proc::descendants(witness).into_iter().flat_map(threads);
     tids.filter_map(|tid| {
         let off_queue = is_off_queue(tid);
         let status = proc::Status::read(tid)?; // none: it is gone, as the next look will find it
-        let rests = off_queue && matches!(status.state, 'S' | 't' | 'T') || status.state == 'Z';
+        let rests = off_queue && matches!(status.state, 'S' | 't' | 'T' | 'D') || status.state == 'Z';
         Some(rests.then_some((tid, status.switches)))
     })
     .collect()
