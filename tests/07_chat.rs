@@ -5,8 +5,8 @@
 //! in the kernel, so that nobody has to be waited for.
 
 use grader::{
-    Blocking, Errno, Family, Lab, MAIN, Party, Proc, Refusal, SignalName, Story, Verdict, What, checks,
-    is_bound, lab, libc, until_still,
+    Blocking, Ending, Errno, Family, Lab, MAIN, Party, Proc, Refusal, SignalName, Story, Verdict, What,
+    checks, is_bound, lab, libc, until_still,
 };
 use house::{House, forget, server};
 use stage::{Stage, client, expect_left, room};
@@ -25,7 +25,23 @@ mod stage;
 #[path = "07_chat/stream.rs"]
 mod stream;
 
-const LAB: Lab = lab!();
+const LAB: Lab = lab!().with_places(&[
+    ("step_1_network_client", "client.rs", "pub fn run"),
+    ("step_1_network", "udp.rs", "pub fn bind"),
+    ("step_2_enter_client", "entry.rs", "fn enter"),
+    ("step_2_enter", "room.rs", "fn enter"),
+    ("step_3_talk_client", "visit.rs", "fn talk"),
+    ("step_3_talk_on_a_terminal", "console.rs", "pub fn show"),
+    ("step_3_talk", "room.rs", "fn say"),
+    ("step_4_leave", "visit.rs", "fn leave"),
+    ("step_5_announce", "announcer.rs", "fn announce"),
+    ("step_6_honest", "room.rs", "fn speaker"),
+    ("step_7_robust_client", "visit.rs", "fn talk"),
+    ("step_7_robust_on_a_terminal", "console.rs", "pub fn show"),
+    ("step_7_robust", "udp.rs", "pub fn read_errors"),
+    ("step_8_stream_client", "visit.rs", "fn talk"),
+    ("step_8_stream", "conn.rs", "pub fn pay"),
+]);
 
 fn main() -> ExitCode {
     LAB.main(checks![
@@ -74,6 +90,7 @@ fn main() -> ExitCode {
         step_7_robust_client_hears_nothing,
         step_7_robust_lost,
         step_7_robust_on_a_terminal,
+        step_7_robust_when_a_call_fails,
         step_8_stream,
         step_8_stream_names,
         step_8_stream_pieces,
@@ -1136,6 +1153,65 @@ fn step_7_robust_lost() -> Verdict {
 
 fn step_7_robust_on_a_terminal() -> Verdict {
     seat::withstands()
+}
+
+/// A wait that fails ends whoever waited, and whoever is left without him: no half of a program stays, and no zombie.
+fn step_7_robust_when_a_call_fails() -> Verdict {
+    for nth in 1..=5 {
+        a_server_that_cannot_wait(nth)?;
+        a_client_that_cannot_wait(nth)?;
+    }
+    Ok(())
+}
+
+fn a_server_that_cannot_wait(nth: usize) -> Verdict {
+    let mut server = server(&[HERE]).fail(Family::Poll, nth, Errno::ENOMEM).join()?;
+    let story = server.story()?;
+    let address = story
+        .stdout()
+        .trim_end()
+        .rsplit(' ')
+        .next()
+        .and_then(|address| address.parse().ok());
+    let mut guest = room()?;
+    for name in ["anna", "bert", "carl"] {
+        if let (Some(address), false) = (address, server.is_over()?) {
+            guest.send(address, format!("L {name}").as_bytes())?;
+            until_still(&mut [&mut server])?;
+            guest.pull();
+        }
+    }
+    server.signal("main", SignalName::SIGTERM)?;
+    let told = server.finish()?;
+    told.expect_over()?;
+    told.expect_all_reaped()?;
+    match told.status {
+        Some(Ending::Exited(0)) => Ok(()), // it was the announcer, or nobody
+        _ => told.expect_error_told(LAB.name()),
+    }
+}
+
+fn a_client_that_cannot_wait(nth: usize) -> Verdict {
+    let room = room()?;
+    let run = client(room.address()).fail(Family::Poll, nth, Errno::ENOMEM);
+    let mut stage = Stage::of(run, room)?;
+    for (typed, answer) in [("anna\n", "OK"), ("hello\n", "bert: hello"), ("q\n", "EXIT")] {
+        stage.types(typed)?;
+        if !stage.sent()?.is_empty() {
+            stage.tell(answer)?;
+        }
+        if stage.sent()?.iter().any(|sent| sent.starts_with("Q ")) {
+            stage.tell("EXIT")?; // it leaves because it cannot go on
+        }
+        stage.still()?;
+    }
+    let told = stage.client.finish()?;
+    told.expect_over()?;
+    told.expect_all_reaped()?;
+    match told.status {
+        Some(Ending::Exited(0)) => Ok(()),
+        _ => told.expect_error_told(LAB.name()),
+    }
 }
 
 // Step 8, stream. The same room over TCP.
