@@ -28,13 +28,22 @@ pub struct Server {
     pub addr: SocketAddr,
     clock: libc::clockid_t,
     stat: File,
+    /// Whether it has other threads than its first.
+    pub threaded: bool,
 }
 
 impl Server {
     /// Starts an echo server, which says `listening on ADDR`.
     pub fn start(program: &Path, step: Option<&str>, cores: Cores) -> Result<Server> {
         let mut command = Command::new(program);
-        command.args(step).arg("127.0.0.1:0").stdout(Stdio::piped());
+        command.args(step).arg("127.0.0.1:0");
+        Server::announced(command, "listening on ", cores)
+    }
+
+    /// Starts a server that says in its first line, after these words, where it listens.
+    pub fn announced(mut command: Command, words: &str, cores: Cores) -> Result<Server> {
+        let program = command.get_program().to_owned();
+        command.stdout(Stdio::piped());
         let mut child = spawn(command, cores)?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("a server without an output")?);
         let mut line = String::new();
@@ -42,7 +51,7 @@ impl Server {
         stdout.read_line(&mut line).map_err(named("read"))?;
         // What else it says is read, so that it need never wait for a reader, and dropped.
         thread::spawn(move || io::copy(&mut stdout, &mut io::sink()));
-        let addr = line.trim_end().strip_prefix("listening on ");
+        let addr = line.trim_end().strip_prefix(words);
         let addr = addr.and_then(|addr| addr.parse().ok());
         server.addr = addr.ok_or_else(|| format!("{} did not say where it listens", program.display()))?;
         Ok(server)
@@ -69,6 +78,7 @@ impl Server {
                 addr,
                 clock,
                 stat,
+                threaded: false,
             }),
             Err(why) => {
                 let _ = child.kill().and_then(|()| child.wait());
@@ -88,12 +98,12 @@ impl Server {
         Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
     }
 
-    /// Returns once the server sleeps.
+    /// Returns once the server sleeps, all of its threads.
     pub fn settle(&self) -> Result {
         let began = Instant::now();
         loop {
             match self.state()? {
-                b'S' => return Ok(()),
+                b'S' if !self.threaded || self.threads_sleep() => return Ok(()),
                 b'Z' | b'X' => return Err("the server has ended".into()),
                 _ if began.elapsed() > PATIENCE => return Err("the server does not come to rest".into()),
                 _ => thread::yield_now(),
@@ -101,12 +111,19 @@ impl Server {
         }
     }
 
-    /// The state letter of proc_pid_stat(5): it follows the name, which is in parentheses.
+    /// The state of its first thread.
     fn state(&self) -> Result<u8> {
         let mut text = [0; 128];
         let len = self.stat.read_at(&mut text, 0).map_err(named("/proc"))?;
-        let end = text[..len].iter().rposition(|byte| *byte == b')');
-        Ok(end.and_then(|end| text.get(end + 2)).copied().unwrap_or(b'X'))
+        Ok(letter(&text[..len]))
+    }
+
+    /// Whether all of its threads sleep. One that has ended meanwhile does.
+    fn threads_sleep(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let stats = tasks.into_iter().flatten().flatten();
+        let mut stats = stats.filter_map(|task| fs::read(task.path().join("stat")).ok());
+        stats.all(|stat| letter(&stat) == b'S')
     }
 
     /// Holds the server: what is sent to it now, it finds all at once.
@@ -138,6 +155,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill().and_then(|()| self.child.wait());
     }
+}
+
+/// The state letter of proc_pid_stat(5): it follows the name, which is in parentheses.
+fn letter(stat: &[u8]) -> u8 {
+    let end = stat.iter().rposition(|byte| *byte == b')');
+    end.and_then(|end| stat.get(end + 2)).copied().unwrap_or(b'X')
 }
 
 /// Starts a process that ends when this one does, however that ends. (To be called by the main thread only: it is the

@@ -2,7 +2,7 @@
 //! against nginx, all under the same load.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,6 +40,15 @@ pub struct Bench {
 }
 
 impl Bench {
+    pub fn new(quick: bool) -> Result<Bench> {
+        Ok(Bench {
+            cores: Cores::take()?,
+            rounds: if quick { 1 } else { 9 },
+            time: Duration::from_millis(if quick { 20 } else { 150 }),
+            progress: Progress::new(),
+        })
+    }
+
     pub fn start(&self, subject: &Subject) -> Result<Server> {
         Server::start(&subject.program, subject.step, self.cores)
     }
@@ -62,15 +71,16 @@ impl Bench {
         self.progress.clear();
         Ok(figures)
     }
+
+    /// Under what circumstances all of it was measured.
+    pub fn conclude(&self) {
+        let (cores, load) = (self.cores.describe(), load_average());
+        println!("{cores}; {} rounds, medians; load average {load}", self.rounds);
+    }
 }
 
 pub fn run(quick: bool) -> Result {
-    let bench = Bench {
-        cores: Cores::take()?,
-        rounds: if quick { 1 } else { 9 },
-        time: Duration::from_millis(if quick { 20 } else { 150 }),
-        progress: Progress::new(),
-    };
+    let bench = Bench::new(quick)?;
     let files = raise_files()?;
     if files < CROWD + SPARE {
         return Err(format!(
@@ -82,8 +92,7 @@ pub fn run(quick: bool) -> Result {
     storm(&bench, &subjects)?;
     crowd(&bench, &subjects)?;
     http::run(&bench)?;
-    let (cores, load) = (bench.cores.describe(), load_average());
-    println!("{cores}; {} rounds, medians; load average {load}", bench.rounds);
+    bench.conclude();
     Ok(())
 }
 
@@ -95,22 +104,21 @@ fn subjects() -> Result<Vec<Subject>> {
     Ok(vec![
         subject("epoll", sibling("solution-poll"), Some("epoll"))?,
         subject("edge", sibling("solution-poll"), Some("edge"))?,
-        subject("C", compile(), None)?,
+        subject("C", compile("echo.c"), None)?,
         subject("tokio", sibling("tokio-echo"), None)?,
     ])
 }
 
-/// Compiles the server in C, next to this program.
-fn compile() -> Result<PathBuf> {
-    let program = env::current_exe()
-        .map_err(named("bench"))?
-        .with_file_name("c-echo");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/echo.c");
+/// Compiles a server in C, next to this program.
+pub fn compile(source: &str) -> Result<PathBuf> {
+    let name = format!("c-{}", source.trim_end_matches(".c"));
+    let program = env::current_exe().map_err(named("bench"))?.with_file_name(name);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let mut cc = Command::new("cc");
-    cc.args(["-O2", "-Wall", "-o"]).arg(&program).arg(source);
+    cc.args(["-O2", "-Wall", "-o"]).arg(&program).arg(file);
     match cc.status().map_err(named("cc"))?.success() {
         true => Ok(program),
-        false => Err("cc: could not compile echo.c".into()),
+        false => Err(format!("cc: could not compile {source}")),
     }
 }
 
@@ -214,7 +222,7 @@ pub fn ratio(ours: &[f64], other: &[f64]) -> f64 {
     median(&ratios)
 }
 
-fn met(aim: bool) -> String {
+pub fn met(aim: bool) -> String {
     if aim { "met" } else { "MISSED" }.into()
 }
 
