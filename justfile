@@ -48,7 +48,7 @@ review:
 soak RUNS="500" *LABS:
     tests/bench/soak.sh {{ RUNS }} {{ LABS }}
 
-# `loop`: save to verdict; `witness`: its cost; `servers`, `http`: lab 4's beside others; `struct`: lab 5's beside Python's; `session`: a picture of lab 7's
+# `loop`: save to verdict; `witness`: its cost; `servers`, `http`: lab 4's beside others; `struct`: lab 5's beside Python's; `chat`: lab 7's; `session`: its picture
 [group('measure')]
 bench WHAT="loop" *ARGS:
     tests/bench/{{ WHAT }}.sh {{ ARGS }}

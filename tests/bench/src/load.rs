@@ -185,7 +185,7 @@ impl<'a> Crowd<'a> {
 }
 
 /// Connects, as the nth client: from one of several addresses of this machine, since one has not ports enough.
-fn open(to: SocketAddr, nth: usize, flags: SockFlag) -> Result<TcpStream> {
+pub fn open(to: SocketAddr, nth: usize, flags: SockFlag) -> Result<TcpStream> {
     let flags = flags | SockFlag::SOCK_CLOEXEC;
     let fd = socket(AddressFamily::Inet, SockType::Stream, flags, None).map_err(named("socket"))?;
     let from = SocketAddrV4::new([127, 0, 0, 2 + (nth / A_CLIENT) as u8].into(), 0);

@@ -1,9 +1,10 @@
-//! The benchmarks: `cargo lab bench 4`, `cargo lab bench 6` and `just bench servers` call this program.
+//! The benchmarks: `cargo lab bench 4`, `cargo lab bench 6`, `just bench servers` and `just bench chat` call this program.
 //!
 //! What is measured of a server is the processor time that a server uses, never how long something takes: on a busy machine the
 //! one changes little, the other much. Every server listens on 127.0.0.1 only, and ends with this process.
 
 mod chart;
+mod chat;
 mod http;
 mod idle;
 mod load;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-const USAGE: &str = "usage: bench 4 [--quick] [--own STEP,STEP…] --to DIR | bench 6 [--quick] --to DIR | bench servers [--quick]";
+const USAGE: &str = "usage: bench 4 [--quick] [--own STEP,STEP…] --to DIR | bench 6 [--quick] --to DIR | bench servers|chat [--quick]";
 
 /// An error is the line that tells it.
 pub type Result<T = ()> = std::result::Result<T, String>;
@@ -64,6 +65,7 @@ fn run(args: &[&str]) -> Option<Result> {
     match (what?, to) {
         ("4", Some(dir)) => Some(idle::run(&own, &dir, quick)),
         ("6", Some(dir)) if own.is_empty() => Some(sockets::run(&dir, quick)),
+        ("chat", None) => Some(chat::run(quick)),
         ("servers", None) => Some(servers::run(quick)),
         _ => None,
     }
