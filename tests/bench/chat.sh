@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # The reference's chat room against small ones in C and Python, and against ngircd, inspircd, mosquitto and nats-server, as
-# far as they are installed: what it costs to deliver a message, in processor time.
+# far as they are installed: what it costs to deliver a message, in processor time. Or, with `crowd`: 200 members talk, some are
+# killed, a stranger floods the room, and whatever is lost must be counted.
 #
 # Usage: tests/bench/chat.sh [--quick]
+#        tests/bench/chat.sh crowd [--stream] [SECONDS]   (default: 60)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet --release --package solution-chat
-exec cargo run --quiet --release --package bench --bin bench -- chat "$@"
+[ "${1:-}" = crowd ] || set -- chat "$@"
+exec cargo run --quiet --release --package bench --bin bench -- "$@"

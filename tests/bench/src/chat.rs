@@ -1,6 +1,10 @@
 //! `just bench chat`: the reference's chat room over UDP against small ones in C and Python, and over TCP against servers
 //! that do the same: what it costs to deliver a message to one member, what a member costs, and how long things take.
 
+pub mod crowd;
+mod flood;
+mod guest;
+mod host;
 mod latency;
 mod members;
 mod rivals;

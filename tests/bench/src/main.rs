@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-const USAGE: &str = "usage: bench 4 [--quick] [--own STEP,STEP…] --to DIR | bench 6 [--quick] --to DIR | bench servers|chat [--quick]";
+const USAGE: &str = "usage: bench 4 [--quick] [--own STEP,STEP…] --to DIR | bench 6 [--quick] --to DIR | bench servers|chat [--quick] | bench crowd [--stream] [SECONDS]";
 
 /// An error is the line that tells it.
 pub type Result<T = ()> = std::result::Result<T, String>;
@@ -51,6 +51,9 @@ fn main() -> ExitCode {
 
 /// None: called wrongly.
 fn run(args: &[&str]) -> Option<Result> {
+    if let ["crowd", args @ ..] = args {
+        return chat::crowd::run_with(args);
+    }
     let (mut what, mut quick, mut own, mut to) = (None, false, Vec::new(), None);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
