@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::mem;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -15,10 +16,6 @@ use crate::retry;
 
 /// Who is owed more than this reads too slowly, and is put out.
 const BOUND: usize = 256 * 1024;
-
-/// How much memory a member keeps in which to collect what it is owed. Without any, each message would be an
-/// allocation.
-const KEPT: usize = 256;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +47,9 @@ pub struct Conn {
     pub lines: Lines,
     /// What is to be sent and the kernel has not taken yet.
     owed: Vec<u8>,
+    /// What is to be sent after that, as a part of what is said in this turn. All get the same, as a rule: so nothing is
+    /// copied for each of them.
+    said: Range<usize>,
     /// It is on the list of those who are due.
     pub listed: bool,
     /// The kernel takes no more for now, and will tell when it does.
@@ -68,6 +68,7 @@ impl Conn {
             peer: Peer { fd, addr },
             lines: Lines::default(),
             owed: Vec::new(),
+            said: 0..0,
             listed: false,
             full: false,
             closing: false,
@@ -86,10 +87,24 @@ impl Conn {
     }
 
     /// Adds to what it is owed. Who has been told the last word gets no other.
-    pub fn owe(&mut self, message: &[u8]) {
+    pub fn owe(&mut self, message: &[u8], said: &[u8]) {
         if !self.closing {
+            self.owed.extend_from_slice(&said[mem::take(&mut self.said)]);
             self.owed.extend_from_slice(message);
         }
+    }
+
+    /// Adds what was said to all in this turn, from there on.
+    pub fn owe_said(&mut self, from: usize, said: &[u8]) {
+        if self.closing {
+            return;
+        }
+        if self.said.end != from {
+            // What was said in between is not for this one.
+            self.owe(&[], said);
+            self.said.start = from;
+        }
+        self.said.end = said.len();
     }
 
     /// What it is owed now was the last word.
@@ -113,25 +128,39 @@ impl Conn {
     }
 
     // ANCHOR: pay
-    /// Sends all that is owed, in one write. What the kernel does not take stays owed; but there is a bound.
-    pub fn pay(&mut self) -> Paid {
-        if !self.owed.is_empty() && !self.full {
-            // MSG_NOSIGNAL: that the client has gone is told by EPIPE then, and not by SIGPIPE.
-            match retry(|| send(self.socket.as_raw_fd(), &self.owed, MsgFlags::MSG_NOSIGNAL)) {
-                Ok(taken) => drop(self.owed.drain(..taken)),
-                Err(Errno::EAGAIN) => {}
-                Err(_) => return Paid::Over,
+    /// Sends all that is due, in one write. What the kernel does not take stays owed; but there is a bound.
+    pub fn pay(&mut self, said: &[u8]) -> Paid {
+        let said = &said[mem::take(&mut self.said)];
+        let gone = match self.owed.is_empty() {
+            true => self
+                .send(said)
+                .map(|taken| self.owed.extend_from_slice(&said[taken..])),
+            false => {
+                self.owed.extend_from_slice(said);
+                self.send(&self.owed).map(|taken| drop(self.owed.drain(..taken)))
             }
-            self.full = !self.owed.is_empty();
-        }
-        if self.owed.is_empty() && self.owed.capacity() > KEPT {
+        };
+        self.full = !self.owed.is_empty();
+        if !self.full {
             self.owed = Vec::new();
         }
-        let done = self.closing && self.owed.is_empty();
-        if done || self.owed.len() > BOUND {
+        let done = self.closing && !self.full;
+        if gone.is_err() || done || self.owed.len() > BOUND {
             return Paid::Over;
         }
         Paid::Well
+    }
+
+    /// Returns how much of it the kernel takes.
+    fn send(&self, bytes: &[u8]) -> nix::Result<usize> {
+        if bytes.is_empty() || self.full {
+            return Ok(0);
+        }
+        // MSG_NOSIGNAL: that the client has gone is told by EPIPE then, and not by SIGPIPE.
+        match retry(|| send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)) {
+            Err(Errno::EAGAIN) => Ok(0),
+            sent => sent,
+        }
     }
     // ANCHOR_END: pay
 }
