@@ -18,7 +18,7 @@ use crate::machine::{Cores, raise_files};
 use crate::server::Server;
 use crate::servers::{Bench, cells, compile, met, ratio};
 use crate::show::{median, table};
-use crate::{Result, sibling};
+use crate::{Result, named, sibling};
 use members::{Members, Talk};
 use rivals::{RIVALS, Rival, Running};
 use wire::{Datagrams, Lines, Wire};
@@ -74,19 +74,22 @@ pub fn run(quick: bool) -> Result {
         ));
     }
     let (datagrams, streams) = (datagrams()?, streams()?);
-    let mut crowds = Vec::new();
-    for subjects in [&datagrams, &streams] {
-        let figures: Result<Vec<_>> = CROWDS.iter().map(|len| measure(&bench, subjects, *len)).collect();
-        crowds.push(figures?);
-    }
-    datagram_costs(&datagrams, &crowds[0]);
-    stream_costs(&streams, &crowds[1]);
-    members_cost([&datagrams, &streams], &crowds);
+    let by_datagram = measure(&bench, &datagrams)?;
+    datagram_costs(&datagrams, &by_datagram);
+    let by_stream = measure(&bench, &streams)?;
+    stream_costs(&streams, &by_stream);
+    members_cost(&[
+        ("UDP", &datagrams, &by_datagram[1]),
+        ("TCP", &streams, &by_stream[1]),
+    ]);
     latency::run(&bench, [&datagrams[0], &streams[0]])?;
-    losses(crowds.iter().flatten().flatten().flatten());
+    losses(by_datagram.iter().flatten().flatten());
     bench.conclude();
     Ok(())
 }
+
+/// The figures of the rooms, of each its rounds.
+type Crowd = Vec<Vec<Figures>>;
 
 /// The rooms over UDP, ours first.
 fn datagrams() -> Result<Vec<Subject>> {
@@ -154,17 +157,20 @@ impl Started {
     }
 }
 
-/// Round after round, each room in turn with so many members; returns the figures of each.
-fn measure(bench: &Bench, subjects: &[Subject], len: usize) -> Result<Vec<Vec<Figures>>> {
+/// Round after round, each room in turn, with each number of members.
+fn measure(bench: &Bench, subjects: &[Subject]) -> Result<Vec<Crowd>> {
     let kind = if subjects[0].wire().is_stream() {
         "TCP"
     } else {
         "UDP"
     };
-    let what = format!("{kind}, {} members", thousands(len as f64));
-    bench.rounds(&what, subjects.len(), |at| {
-        one(bench, &subjects[at], len).map_err(crate::named(subjects[at].name))
-    })
+    let crowd = |len: &usize| {
+        let what = format!("{kind}, {} members", thousands(*len as f64));
+        bench.rounds(&what, subjects.len(), |at| {
+            one(bench, &subjects[at], *len).map_err(named(subjects[at].name))
+        })
+    };
+    CROWDS.iter().map(crowd).collect()
 }
 
 fn one(bench: &Bench, subject: &Subject, len: usize) -> Result<Figures> {
@@ -185,7 +191,7 @@ fn one(bench: &Bench, subject: &Subject, len: usize) -> Result<Figures> {
 }
 
 /// Aim: at most 1.05 times what C costs, and 0.8 times what Python does.
-fn datagram_costs(subjects: &[Subject], crowds: &[Vec<Vec<Figures>>]) {
+fn datagram_costs(subjects: &[Subject], crowds: &[Crowd]) {
     let names: Vec<_> = subjects.iter().map(|subject| subject.name).collect();
     let mut head = row("ns a delivery, UDP", &names);
     head.extend(["room/C", "aim 1.05", "room/Python", "aim 0.80"].map(String::from));
@@ -207,7 +213,7 @@ fn datagram_costs(subjects: &[Subject], crowds: &[Vec<Vec<Figures>>]) {
 }
 
 /// Aim: at most 1.05 times what the best of the others costs.
-fn stream_costs(subjects: &[Subject], crowds: &[Vec<Vec<Figures>>]) {
+fn stream_costs(subjects: &[Subject], crowds: &[Crowd]) {
     let names: Vec<_> = subjects.iter().map(|subject| subject.name).collect();
     let mut head = row("ns a delivery, TCP", &names);
     head.extend(["room/best", "aim 1.05"].map(String::from));
@@ -265,13 +271,13 @@ fn row(name: &str, words: &[&str]) -> Vec<String> {
 }
 
 /// What 1,000 members cost who say nothing (aim: 0.5 KiB each), and how long it takes to let them in (aim: 5 s).
-fn members_cost(subjects: [&[Subject]; 2], crowds: &[Vec<Vec<Vec<Figures>>>]) {
+fn members_cost(kinds: &[(&str, &[Subject], &Crowd)]) {
     let mut rows = vec![cells(
         "1,000 members",
         "seconds-to-enter aim:5 KiB/member aim:0.5",
     )];
-    for (kind, (subjects, crowds)) in ["UDP", "TCP"].iter().zip(subjects.iter().zip(crowds)) {
-        for (at, (subject, rounds)) in subjects.iter().zip(&crowds[1]).enumerate() {
+    for (kind, subjects, crowd) in kinds {
+        for (at, (subject, rounds)) in subjects.iter().zip(*crowd).enumerate() {
             let of = |figure: fn(&Figures) -> f64| median(&rounds.iter().map(figure).collect::<Vec<_>>());
             let (entered, memory) = (of(|f| f.entered), of(|f| f.memory));
             let aim = |good| if at == 0 { met(good) } else { "-".into() };
@@ -287,13 +293,11 @@ fn members_cost(subjects: [&[Subject]; 2], crowds: &[Vec<Vec<Vec<Figures>>>]) {
     println!("{}", table(&rows));
 }
 
-/// Says of what was said one at a time how much did not come.
+/// Says how much of what went by datagrams did not come.
 fn losses<'a>(figures: impl Iterator<Item = &'a Figures>) {
     let (heard, lost) = figures.fold((0, 0), |(heard, lost), f| {
         (heard + f.alone.heard, lost + f.alone.lost)
     });
-    println!(
-        "{lost} of {} messages, sent one at a time, were lost",
-        thousands((heard + lost) as f64)
-    );
+    let sent = thousands((heard + lost) as f64);
+    println!("UDP: of {sent} deliveries {lost} were lost");
 }

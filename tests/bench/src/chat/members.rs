@@ -22,8 +22,9 @@ const AT_ONCE: usize = 8;
 /// How many enter at once. Each of the others has that many announcements waiting then: fewer than a buffer holds.
 const WAVE: usize = 50;
 
-/// How long somebody waits for a message that does not come.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long somebody waits for a message that does not come: a room that lets a line a second pass does not get through
+/// with a burst by then.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How much one read takes at most.
 const BUFFER: usize = 64 * 1024;
