@@ -244,7 +244,7 @@ pub fn forget(all: &mut [&mut Guest]) {
 
 /// `nothing`, or the messages; of many the first and the last.
 pub fn list(lines: &[impl AsRef<str>]) -> String {
-    let quoted = |line: &dyn AsRef<str>| format!("{:?}", line.as_ref());
+    let quoted = |line: &dyn AsRef<str>| quoted(line.as_ref());
     match lines {
         [] => "nothing".to_owned(),
         [first, .., last] if lines.len() > 6 => {
@@ -256,5 +256,16 @@ pub fn list(lines: &[impl AsRef<str>]) -> String {
             )
         }
         all => all.iter().map(|line| quoted(line)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// A message; of a long one how it begins, and how long it is.
+fn quoted(line: &str) -> String {
+    match line.char_indices().nth(200) {
+        None => format!("{line:?}"),
+        Some(_) => {
+            let begin: String = line.chars().take(30).collect();
+            format!("{begin:?}… ({} bytes)", line.len())
+        }
     }
 }
