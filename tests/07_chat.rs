@@ -73,8 +73,10 @@ fn main() -> ExitCode {
         step_4_leave_a_python_server,
         step_4_leave_when_a_call_fails,
         step_5_announce,
+        step_5_announce_at_once,
         step_5_announce_processes,
         step_5_announce_ends,
+        step_5_announce_ends_at_any_moment,
         step_5_announce_when_a_call_fails,
         step_6_honest,
         step_6_honest_strangers,
@@ -116,6 +118,7 @@ fn step_1_network() -> Verdict {
             Err(Refusal::Failed(_)) if address != HERE && no_ipv6() => continue,
             house => house?,
         };
+        house.still()?;
         let open = is_bound(house.address);
         if !open {
             let expected = format!("there is a UDP socket at {}", house.address);
@@ -556,7 +559,12 @@ fn step_3_talk_client() -> Verdict {
         &["C anna half a line", "C anna and another"],
         "the line is finished, and one more",
     )?;
-    over_long_lines(&mut stage)
+    over_long_lines(&mut stage)?;
+    let longest = format!("bert: {}", "x".repeat(1024 - "bert: ".len()));
+    shown = stage.story()?.stdout();
+    stage.tell(&longest)?;
+    shown += &format!("{longest}\n");
+    stage.expect_shown(&shown, "bert says something, in a message of 1,024 bytes")
 }
 
 /// What does not fit into a message is not sent: neither whole, nor cut.
@@ -726,6 +734,12 @@ fn step_4_leave_client() -> Verdict {
         stage.expect_sent(&["Q anna"], &case)?;
         stage.tell("bert: see you")?;
         stage.still()?;
+        let waits = !stage.client.is_over()?;
+        let expected = format!("{case}, and bert says something: the client waits for EXIT");
+        let why = "What comes first need not be the answer: the room may not have heard it yet.";
+        stage
+            .story()?
+            .demand(waits, None, expected, "it has ended", why)?;
         stage.tell("EXIT")?;
         stage.still()?;
         let story = expect_left(stage.client, 0, &case)?;
@@ -873,6 +887,19 @@ fn step_5_announce() -> Verdict {
     house.close(SignalName::SIGINT).map(drop)
 }
 
+/// Three lines come together, and one of the two processes is always faster.
+fn step_5_announce_at_once() -> Verdict {
+    for first in ["main", "c1"] {
+        let mut house = House::of(server(&[HERE]).first(first))?;
+        let mut anna = house.enter("anna")?;
+        house.server.input(b"one\ntwo\nthree\n")?;
+        let wanted = ["admin: one", "admin: two", "admin: three"];
+        house.expect(&mut anna, &wanted, "three lines were typed, and came together")?;
+        house.close(SignalName::SIGTERM)?.expect_all_reaped()?;
+    }
+    Ok(())
+}
+
 /// Who reads the input is the child, and it does not use the public socket: not for this either.
 fn step_5_announce_processes() -> Verdict {
     let mut house = House::open()?;
@@ -970,6 +997,32 @@ fn step_5_announce_ends() -> Verdict {
     house.close(SignalName::SIGINT)?.expect_all_reaped()
 }
 
+/// The room is open, and the signal comes behind each call that main makes until it sleeps.
+fn step_5_announce_ends_at_any_moment() -> Verdict {
+    const CALLS: usize = 100;
+    for nth in 1..CALLS {
+        let mut running = server(&[HERE]).pause_after(nth).start()?;
+        let story = running.until_quiet()?;
+        story.observed()?;
+        let Some(behind) = &story.paused else {
+            return Ok(());
+        };
+        if !story.stdout().contains("chat room on ") {
+            continue;
+        }
+        running.signal("main", SignalName::SIGTERM)?;
+        running.go()?;
+        let over = !running.settle()?;
+        let expected = format!("SIGTERM comes behind {behind}, before the server sleeps: it ends");
+        let why =
+            "A signal that comes between the look and the sleep wakes nobody: sleep in a call that it ends.";
+        let story = running.until_quiet()?;
+        story.demand(over, None, expected, "it sleeps", why)?;
+        running.finish()?.expect_exit(0)?;
+    }
+    Err(Refusal::Broken(format!("it makes more than {CALLS} calls")))
+}
+
 fn step_5_announce_when_a_call_fails() -> Verdict {
     let run = server(&[HERE]).fail(Family::Fork, 1, Errno::EAGAIN);
     nothing_left(run)?;
@@ -1040,6 +1093,22 @@ fn step_7_robust_client() -> Verdict {
             shown += &format!("{line}\n");
         }
         stage.expect_shown(&shown, &format!("the room says {told:?}"))?;
+    }
+    for told in ["", "\n"] {
+        stage.tell(told)?;
+        stage.still()?;
+        let story = stage.story()?;
+        let new = story.stdout().strip_prefix(&shown).map(str::to_owned);
+        let goes_on = story.status.is_none() && new.as_ref().is_some_and(|new| new.trim().is_empty());
+        let expected = format!("the room says {told:?}: at most an empty line is shown");
+        let happened = format!("standard output is {:?}{}", story.stdout(), story.said());
+        story.demand(
+            goes_on,
+            None,
+            expected,
+            happened,
+            "An empty datagram is no end: datagrams have none.",
+        )?;
     }
     for told in [
         &b"one\x1b[31mtwo"[..],
@@ -1133,12 +1202,11 @@ fn step_7_robust_client_hears_nothing() -> Verdict {
         expect_no_answer(&told, room.address(), case)?;
         told.expect_all_reaped()?;
         let waited = started.elapsed().as_millis();
-        let happened = format!("it had ended after {waited} ms");
         told.demand(
             waited >= 5_000,
             None,
             format!("{case}: the client waits for five seconds"),
-            happened,
+            "it had ended before",
             WAITS,
         )?;
     }

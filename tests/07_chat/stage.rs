@@ -91,6 +91,7 @@ impl Stage {
             return Ok(());
         }
         let story = self.client.story()?;
+        story.expect_over()?; // it may have been stopped, since it never slept
         let expected = format!("{case}: the client sends {}", list(wanted));
         let happened = format!("it sent {}{}", list(&sent), story.said());
         let why = "One message a datagram, in the words of the wire: the server understands no others.";
@@ -120,6 +121,7 @@ impl Stage {
         self.still()?;
         let story = self.client.story()?;
         let shown = story.stdout();
+        story.expect_over()?;
         let why = "What comes is shown as soon as it comes, and nothing else is.";
         let expected = format!("{case}: standard output is {text:?}");
         let happened = format!("it is {shown:?}{}", story.said());
