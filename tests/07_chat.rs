@@ -71,12 +71,14 @@ fn main() -> ExitCode {
         step_4_leave_both,
         step_4_leave_on_a_terminal,
         step_4_leave_a_python_server,
+        step_4_leave_when_killed,
         step_4_leave_when_a_call_fails,
         step_5_announce,
         step_5_announce_at_once,
         step_5_announce_processes,
         step_5_announce_ends,
         step_5_announce_ends_at_any_moment,
+        step_5_announce_when_killed,
         step_5_announce_when_a_call_fails,
         step_6_honest,
         step_6_honest_strangers,
@@ -833,6 +835,27 @@ fn step_4_leave_a_python_server() -> Verdict {
     foreign::server_is_left()
 }
 
+fn step_4_leave_when_killed() -> Verdict {
+    nobody_stays(Stage::inside("anna")?.client)
+}
+
+/// Who is killed cannot say anything to his child: it must see it by itself.
+fn nobody_stays(mut party: Party) -> Verdict {
+    party.signal("main", SignalName::SIGKILL)?;
+    until_still(&mut [&mut party])?;
+    let over = party.is_over()?;
+    let why = "An orphan that nobody knows of keeps the terminal, the port and its place in the room.";
+    let happened = "it is still there";
+    let story = party.story()?;
+    story.demand(
+        over,
+        None,
+        "main is killed (SIGKILL): its child ends by itself",
+        happened,
+        why,
+    )
+}
+
 /// A client that cannot be made two says so, and does not stay in the room without a word.
 fn step_4_leave_when_a_call_fails() -> Verdict {
     let room = room()?;
@@ -1021,6 +1044,10 @@ fn step_5_announce_ends_at_any_moment() -> Verdict {
         running.finish()?.expect_exit(0)?;
     }
     Err(Refusal::Broken(format!("it makes more than {CALLS} calls")))
+}
+
+fn step_5_announce_when_killed() -> Verdict {
+    nobody_stays(House::open()?.server)
 }
 
 fn step_5_announce_when_a_call_fails() -> Verdict {
