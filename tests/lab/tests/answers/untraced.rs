@@ -73,6 +73,18 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "pair",
         ],
     ),
+    // A room needs somebody in it: only what each says of addresses, and what a client says whose input is empty.
+    (
+        "chat",
+        &[
+            "--help",
+            "server nowhere",
+            "server 192.0.2.1:0",
+            "server --stream 192.0.2.1:0",
+            "client 127.0.0.1:9",
+            "client --stream nowhere",
+        ],
+    ),
 ];
 
 /// Compares every command of the lab.
