@@ -45,12 +45,14 @@ pub fn run(server: SocketAddr, stream: bool) -> Result {
 }
 
 impl Client {
-    /// The next line to be sent: none while the server is owed something.
+    /// The next line to be sent: none while the server is owed something. A message is text: what is no UTF-8 is
+    /// marked, as it was on the screen.
     pub fn next_line(&mut self) -> Option<Vec<u8>> {
         if self.link.owes() {
             return None;
         }
-        self.console.next()
+        let line = self.console.next()?;
+        Some(String::from_utf8_lossy(&line).into_owned().into_bytes())
     }
 
     /// Sends a message. False: it is too long.

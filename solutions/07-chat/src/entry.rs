@@ -34,7 +34,7 @@ impl Client {
     /// Sleeps until a line has been typed. None: the input has ended, or a signal has come.
     fn typed(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
-            if let Some(line) = self.console.next() {
+            if let Some(line) = self.next_line() {
                 return Ok(Some(line));
             }
             if self.console.ended() {
