@@ -28,7 +28,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether it is the answer that somebody waits for who wants to enter.
+    /// Whether it is the answer that somebody waits for who wants to enter. It is told each time, as `OK` is: the next
+    /// name may follow at once. (So these answers can flood somebody in whose name `L` is sent; see the book.)
     pub fn is_awaited(&self) -> bool {
         use Reason::{Admin, BadName, InUse, Inside};
         matches!(self, BadName | Admin | InUse(_) | Inside(_))
