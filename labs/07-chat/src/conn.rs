@@ -4,6 +4,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::mem;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -16,10 +17,6 @@ use crate::retry;
 
 /// Who is owed more than this reads too slowly, and is put out.
 const BOUND: usize = 256 * 1024;
-
-/// How much memory a member keeps in which to collect what it is owed. Without any, each message would be an
-/// allocation.
-const KEPT: usize = 256;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +48,9 @@ pub struct Conn {
     pub lines: Lines,
     /// What is to be sent and the kernel has not taken yet.
     owed: Vec<u8>,
+    /// What is to be sent after that, as a part of what is said in this turn. All get the same, as a rule: so nothing is
+    /// copied for each of them.
+    said: Range<usize>,
     /// It is on the list of those who are due.
     pub listed: bool,
     /// The kernel takes no more for now, and will tell when it does.
@@ -69,6 +69,7 @@ impl Conn {
             peer: Peer { fd, addr },
             lines: Lines::default(),
             owed: Vec::new(),
+            said: 0..0,
             listed: false,
             full: false,
             closing: false,
@@ -87,10 +88,24 @@ impl Conn {
     }
 
     /// Adds to what it is owed. Who has been told the last word gets no other.
-    pub fn owe(&mut self, message: &[u8]) {
+    pub fn owe(&mut self, message: &[u8], said: &[u8]) {
         if !self.closing {
+            self.owed.extend_from_slice(&said[mem::take(&mut self.said)]);
             self.owed.extend_from_slice(message);
         }
+    }
+
+    /// Adds what was said to all in this turn, from there on.
+    pub fn owe_said(&mut self, from: usize, said: &[u8]) {
+        if self.closing {
+            return;
+        }
+        if self.said.end != from {
+            // What was said in between is not for this one.
+            self.owe(&[], said);
+            self.said.start = from;
+        }
+        self.said.end = said.len();
     }
 
     /// What it is owed now was the last word.
@@ -113,20 +128,35 @@ impl Conn {
         (before != flags).then_some(flags)
     }
 
-    /// Sends all that is owed, in one write. What the kernel does not take stays owed; but there is a bound.
-    pub fn pay(&mut self) -> Paid {
-        // TODO 8: send all that is owed, in one write, and say whether we are done with this client.
-        //   nothing to be written: nothing is owed, or the kernel has said that it takes no more (`full`)
-        //   else `send`, once, with MSG_NOSIGNAL. What the kernel has taken is owed no more (`drain`). EAGAIN: it
-        //     took nothing. Any other error: the client is gone, Paid::Over
-        //   if something is still owed then, it is `full`, until `set_writable`
-        //   nothing is owed: more memory than KEPT is let go of; an idle member is to take little
-        //   Paid::Over, too: more than BOUND is owed; or it is `closing`, and nothing is owed any more
-        //   -> owed "abcdef", of which the kernel takes 4: owed "ef", full, Paid::Well
-        if !self.owed.is_empty() || self.closing {
-            todo!("step 8: send what is owed")
+    /// Sends all that is due, in one write. What the kernel does not take stays owed; but there is a bound.
+    pub fn pay(&mut self, said: &[u8]) -> Paid {
+        let said = &said[mem::take(&mut self.said)];
+        // TODO 8: send what is owed and then `said`, in one write, and say whether we are done with this client.
+        //   is nothing owed? `self.send` takes it from `said`, where it is; only what the kernel has not taken is owed
+        //     from then on
+        //   is something owed? `said` comes behind it; `self.send` all of that. What the kernel has taken is owed no
+        //     more (`drain`)
+        //   if something is still owed then, it is `full`, until `set_writable`; if not, let the memory go: an idle
+        //     member is to take little
+        //   Paid::Over: it could not be sent (the client is gone); or it is `closing`, and nothing is owed any more; or
+        //     more than BOUND is owed
+        //   -> owed "ab", said "cdef", of which the kernel takes 4: owed "ef", full, Paid::Well
+        if !said.is_empty() || !self.owed.is_empty() || self.closing {
+            todo!("step 8: send what is due")
         }
         Paid::Well
+    }
+
+    /// Returns how much of it the kernel takes.
+    fn send(&self, bytes: &[u8]) -> nix::Result<usize> {
+        if bytes.is_empty() || self.full {
+            return Ok(0);
+        }
+        // MSG_NOSIGNAL: that the client has gone is told by EPIPE then, and not by SIGPIPE.
+        match retry(|| send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)) {
+            Err(Errno::EAGAIN) => Ok(0),
+            sent => sent,
+        }
     }
 }
 

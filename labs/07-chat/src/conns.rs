@@ -3,7 +3,7 @@
 use std::mem;
 use std::os::fd::RawFd;
 
-use crate::conn::{Conn, Peer};
+use crate::conn::{Conn, Paid, Peer};
 use crate::room::Post;
 
 /// All connections, by descriptor: the kernel gives out the lowest number that is free, so there are few holes.
@@ -13,6 +13,8 @@ pub struct Conns {
     open: usize,
     /// Who has something coming, or is to be closed: each of them once.
     due: Vec<RawFd>,
+    /// What is said in this turn: kept once, however many get it.
+    said: Vec<u8>,
 }
 
 impl Conns {
@@ -28,6 +30,18 @@ impl Conns {
     /// The connection with this descriptor, if there is one.
     pub fn get(&mut self, fd: RawFd) -> Option<&mut Conn> {
         self.table.get_mut(fd as usize)?.as_mut()
+    }
+
+    /// Pays a client what is due to it.
+    pub fn pay(&mut self, fd: RawFd) -> Option<(&mut Conn, Paid)> {
+        let conn = self.table.get_mut(fd as usize)?.as_mut()?;
+        let paid = conn.pay(&self.said);
+        Some((conn, paid))
+    }
+
+    /// All have been paid.
+    pub fn end_turn(&mut self) {
+        self.said.clear();
     }
 
     /// Closes a connection.
@@ -65,9 +79,18 @@ impl Post<Peer> for Conns {
     /// Notes what is to be sent. It goes out at the end of the turn, with all else that comes together until then.
     fn send(&mut self, to: Peer, message: &str) {
         if let Some(Some(conn)) = self.table.get_mut(to.fd as usize) {
-            conn.owe(message.as_bytes());
-            if !mem::replace(&mut conn.listed, true) {
-                self.due.push(to.fd);
+            conn.owe(message.as_bytes(), &self.said);
+            self.list(to.fd);
+        }
+    }
+
+    fn send_all(&mut self, to: impl Iterator<Item = Peer>, message: &str) {
+        let from = self.said.len();
+        self.said.extend_from_slice(message.as_bytes());
+        for peer in to {
+            if let Some(Some(conn)) = self.table.get_mut(peer.fd as usize) {
+                conn.owe_said(from, &self.said);
+                self.list(peer.fd);
             }
         }
     }

@@ -13,6 +13,11 @@ pub trait Post<P> {
     /// Sends a message, which ends in a newline here. When it cannot be sent, that is the post's affair.
     fn send(&mut self, to: P, message: &str);
 
+    /// Sends the same to each of these.
+    fn send_all(&mut self, to: impl Iterator<Item = P>, message: &str) {
+        to.for_each(|peer| self.send(peer, message));
+    }
+
     /// Nothing more will be sent to this peer.
     fn close(&mut self, _peer: P) {}
 }
@@ -110,9 +115,7 @@ impl<P: Copy + Eq + Display> Room<P> {
 
     /// Sends what the server itself has to say to all.
     pub fn announce(&self, message: &str, post: &mut impl Post<P>) {
-        for member in &self.members {
-            post.send(member.peer, message);
-        }
+        post.send_all(self.members.iter().map(|member| member.peer), message);
     }
 
     /// Tells at the end how many messages meant nothing, if any did.
@@ -131,8 +134,7 @@ impl<P: Copy + Eq + Display> Room<P> {
     }
 
     fn tell_all_but(&self, one: P, post: &mut impl Post<P>) {
-        for member in self.members.iter().filter(|member| member.peer != one) {
-            post.send(member.peer, &self.message);
-        }
+        let peers = self.members.iter().map(|member| member.peer);
+        post.send_all(peers.filter(|peer| *peer != one), &self.message);
     }
 }

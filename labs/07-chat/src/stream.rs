@@ -145,20 +145,18 @@ impl Server {
                 break;
             }
             for fd in &due {
-                let Some(conn) = self.conns.get(*fd) else {
+                let Some((conn, paid)) = self.conns.pay(*fd) else {
                     continue;
                 };
-                if conn.pay() == Paid::Over {
+                if paid == Paid::Over {
                     let peer = conn.peer;
                     self.put_out(peer)?;
-                }
-                if let Some(conn) = self.conns.get(*fd)
-                    && let Some(flags) = conn.new_interest()
-                {
+                } else if let Some(flags) = conn.new_interest() {
                     self.poller.change(conn, flags)?;
                 }
             }
         }
+        self.conns.end_turn();
         // It is empty; but its memory is of use in the next turn.
         self.due = due;
         Ok(())
