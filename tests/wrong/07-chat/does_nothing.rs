@@ -1,0 +1,4 @@
+//! Refused by every step. Replaces src/main.rs.
+//! Nothing, successfully.
+
+fn main() {}
