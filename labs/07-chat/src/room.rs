@@ -98,7 +98,7 @@ impl<P: Copy + Eq + Display> Room<P> {
             //   a member, but its name is another: Reason::NotYou, with the name that it has
             //   no member at all: Reason::Stranger
             //   -> "Q ann" from somebody else's address: refused, and ann is still there
-            _ => todo!("step 6: who may not speak, and why"),
+            other => todo!("step 6: who may not speak, and why"),
         }
     }
 
