@@ -595,13 +595,16 @@ pub fn does_not_read() -> Verdict {
         let owed = due.saturating_sub(written);
         let put_out = heard.iter().any(|line| line == "slow left the chat room");
         if said != 200 {
-            let happened = format!("bert got {said} of 200 lines");
+            let happened = "bert did not get all that anna said";
             return Err(hall.refuse("one does not read, and the others talk on", happened, BOUNDS));
         }
         if put_out != (owed > BOUND) {
-            let state = if put_out { "put out" } else { "still a member" };
             let expected = "a member that is owed more than 256 KiB is put out, and not before";
-            return Err(hall.refuse(expected, format!("at {owed} bytes he was {state}"), BOUNDS));
+            let happened = match put_out {
+                true => "he was put out before",
+                false => "he is owed more, and still a member",
+            };
+            return Err(hall.refuse(expected, happened, BOUNDS));
         }
         if put_out {
             break;
@@ -625,6 +628,43 @@ pub fn does_not_read() -> Verdict {
     )?;
     drop(slow);
     hall.enter("slow").map(drop)
+}
+
+/// One of three reads when he is owed something already: of what was said nothing is missing, and no line is broken.
+pub fn reads_late() -> Verdict {
+    let mut hall = Hall::open()?;
+    let mut two = vec![hall.enter("anna")?, hall.enter("bert")?];
+    let mut late = hall.enter("late")?;
+    let text = "x".repeat(1000);
+    let line = format!("anna: {text}");
+    let mut said = 0;
+    hall.still(&mut two)?;
+    hall.server.story()?.observed()?;
+    loop {
+        (0..100).for_each(|_| two[0].say(&text));
+        hall.still(&mut two)?;
+        said += 100;
+        let traffic = hall.server.traffic()?;
+        let third = traffic.iter().find(|flow| flow.on == "connection 3");
+        let written = third.map_or(0, |flow| flow.written);
+        if written < said * (line.len() as u64 + 1) {
+            break;
+        }
+    }
+    hall.still(slice::from_mut(&mut late))?;
+    let heard = late.hear();
+    let whole = heard.iter().filter(|heard| **heard == line).count() as u64;
+    if whole == said && whole == heard.len() as u64 {
+        return Ok(());
+    }
+    let expected = "one begins to read when he is owed something: he gets all that was said, line by line";
+    let happened = match whole < heard.len() as u64 {
+        true => "a line is broken, or nobody has said it",
+        false => "some of it is missing",
+    };
+    let why =
+        "A write may take less than it is given: the rest is owed, and goes out when there is room again.";
+    Err(hall.refuse(expected, happened, why))
 }
 
 const BOUNDS: &str = "What one member does not read stays with the server: that must have a bound, and who is only a little late must not be thrown out.";
