@@ -238,7 +238,7 @@ fn end(state: u8, unacknowledged: u64, unread: u64) -> Option<End> {
 }
 
 /// `0100007F:1F90`: the address in 32-bit words of the machine's byte order, the port as a number.
-fn socket_address(text: &str) -> Option<SocketAddr> {
+pub(crate) fn socket_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let word = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok();
     let ip: IpAddr = match address.len() {

@@ -1,7 +1,10 @@
 //! A datagram socket of the check's own: a member of a room under judgement, or a room for a client under judgement. It
 //! never blocks. Whether something is still on its way to it is said by [`crate::until_still`].
 
-use crate::verdict::{Refusal, Verdict};
+use crate::{
+    connection::socket_address,
+    verdict::{Refusal, Verdict},
+};
 use nix::{
     errno::Errno,
     sys::socket::{SockaddrStorage, recvfrom},
@@ -101,17 +104,19 @@ fn sender(from: Option<SockaddrStorage>) -> SocketAddr {
     v4.or(v6).unwrap_or(SocketAddr::from(([0; 4], 0)))
 }
 
-/// Somebody has this port, at this address or at all (`proc_pid_net(5)`).
+/// Somebody has this port, at this address or at all of them (`proc_pid_net(5)`).
 pub fn is_bound(address: SocketAddr) -> bool {
     let file = match address.ip() {
         IpAddr::V4(_) => "/proc/net/udp",
         IpAddr::V6(_) => "/proc/net/udp6",
     };
     let text = fs::read_to_string(file).unwrap_or_default();
-    let port = format!("{:04X}", address.port());
-    text.lines().skip(1).any(|line| {
-        let local = line.split_whitespace().nth(1).unwrap_or_default();
-        local.ends_with(&port) && local.len() > 5
+    let mut all = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| socket_address(line.split_whitespace().nth(1)?));
+    all.any(|local| {
+        local.port() == address.port() && (local.ip() == address.ip() || local.ip().is_unspecified())
     })
 }
 

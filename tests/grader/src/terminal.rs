@@ -77,7 +77,7 @@ impl Terminal {
     /// Gives it another size; who is in front of it gets `SIGWINCH`.
     ///
     /// # Errors
-    /// [`Refusal::Broken`].
+    /// [`Refusal::NotChecked`] when the kernel does not allow it.
     pub fn resize(&self, rows: u16, columns: u16) -> Verdict {
         let size = libc::winsize {
             ws_row: rows,
@@ -92,10 +92,10 @@ impl Terminal {
         }
     }
 
-    /// How it is set: its modes as numbers, input, output, control, local, and its control characters.
+    /// How it is set: its modes as numbers, input, output, control, local.
     ///
     /// # Errors
-    /// [`Refusal::Broken`].
+    /// [`Refusal::NotChecked`] when the kernel does not tell.
     pub fn modes(&self) -> Verdict<(u32, u32, u32, u32)> {
         let modes = termios::tcgetattr(&self.line).map_err(none)?;
         Ok((

@@ -76,8 +76,8 @@ impl Story {
         }))
     }
 
-    /// A program that got no processor is not to blame. And looked at from outside, who is slow cannot be told from who stays for good: the run was ended when a time was up, and
-    /// on a machine with more time it might have come out otherwise.
+    /// A program that got no processor is not to blame. And looked at from outside, who is slow cannot be told from who stays
+    /// for good: the run was ended when a time was up, and on a machine with more time it might have come out otherwise.
     fn cut_by_a_clock(&self) -> Option<Refusal> {
         if let End::TimeLimit { seconds, slow: true } = self.end {
             return Some(Refusal::NotChecked(format!(
