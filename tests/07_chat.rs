@@ -10,7 +10,11 @@ use grader::{
 };
 use house::{House, forget, server};
 use stage::{Stage, client, expect_left, room};
-use std::{net::SocketAddr, process::ExitCode, time::Instant};
+use std::{
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 #[path = "07_chat/foreign.rs"]
 mod foreign;
@@ -1033,7 +1037,7 @@ fn step_5_announce_ends() -> Verdict {
 
 /// The room is open, and the signal comes behind each call that main makes until it sleeps.
 fn step_5_announce_ends_at_any_moment() -> Verdict {
-    const CALLS: usize = 100;
+    const CALLS: usize = 200;
     for nth in 1..CALLS {
         let mut running = server(&[HERE]).pause_after(nth).start()?;
         let story = running.until_quiet()?;
@@ -1054,7 +1058,9 @@ fn step_5_announce_ends_at_any_moment() -> Verdict {
         story.demand(over, None, expected, "it sleeps", why)?;
         running.finish()?.expect_exit(0)?;
     }
-    Err(Refusal::Broken(format!("it makes more than {CALLS} calls")))
+    Err(Refusal::NotChecked(format!(
+        "the server makes more than {CALLS} calls; behind those after them no signal came"
+    )))
 }
 
 fn step_5_announce_when_killed() -> Verdict {
@@ -1226,7 +1232,8 @@ fn step_7_robust_client_hears_nothing() -> Verdict {
     leaving.expect_sent(&["Q anna"], "q was typed")?;
     let mut both = [(entering, "L is not answered"), (leaving, "Q is not answered")];
     for (stage, case) in &mut both {
-        if stage.client.is_over()? {
+        // Where the check itself was held up for so long, it cannot tell.
+        if stage.client.is_over()? && started.elapsed() < PATIENCE {
             let expected = format!("{case}: the client waits for five seconds");
             return Err(stage
                 .story()?
@@ -1239,9 +1246,8 @@ fn step_7_robust_client_hears_nothing() -> Verdict {
         told.expect_exit(1)?;
         expect_no_answer(&told, room.address(), case)?;
         told.expect_all_reaped()?;
-        let waited = started.elapsed().as_millis();
         told.demand(
-            waited >= 5_000,
+            started.elapsed() >= PATIENCE,
             None,
             format!("{case}: the client waits for five seconds"),
             "it had ended before",
@@ -1251,6 +1257,7 @@ fn step_7_robust_client_hears_nothing() -> Verdict {
     Ok(())
 }
 
+const PATIENCE: Duration = Duration::from_secs(5);
 const WAITS: &str = "The answer may be on its way: on a network that takes time.";
 
 fn step_7_robust_lost() -> Verdict {

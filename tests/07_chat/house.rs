@@ -27,35 +27,14 @@ impl House {
 
     /// The server that this run starts.
     pub fn of(run: Run) -> Verdict<Self> {
-        let mut server = run.join()?;
-        let story = server.story()?;
-        let stdout = story.stdout();
-        let told = stdout
-            .strip_prefix("chat room on ")
-            .and_then(|rest| rest.strip_suffix('\n'));
-        match told.and_then(|told| told.parse::<SocketAddr>().ok()) {
-            Some(address) if address.port() != 0 && story.status.is_none() => Ok(Self { server, address }),
-            _ => {
-                story.expect_over()?;
-                let happened = format!("standard output was {stdout:?}{}", story.said());
-                let why =
-                    "Only when the server says so can anybody know that the room is open, and on which port.";
-                Err(story.refusal(None, "the first line is \"chat room on ADDR\"", happened, why))
-            }
-        }
+        let (server, address) = opened(run)?;
+        Ok(Self { server, address })
     }
 
     /// Everybody sleeps, nothing is under way, and the server is there.
     pub fn still(&mut self) -> Verdict {
         until_still(&mut [&mut self.server])?;
-        if !self.server.is_over()? {
-            return Ok(());
-        }
-        let story = self.server.story()?;
-        story.expect_over()?;
-        let happened = format!("it ended{}", story.said());
-        let why = "Whatever one of them does, the others have done nothing to deserve the end of the room.";
-        Err(story.refusal(None, "the server serves until SIGINT or SIGTERM", happened, why))
+        expect_there(&mut self.server)
     }
 
     /// Somebody who has not said anything yet.
@@ -157,22 +136,59 @@ impl House {
     /// Ends the room with this signal: `bye`, exit status 0, and nobody is left.
     pub fn close(mut self, signal: SignalName) -> Verdict<Told> {
         self.still()?;
-        self.server.signal("main", signal)?;
-        let told = self.server.finish()?;
-        told.expect_over()?;
-        told.expect_exit(0)?;
-        let stdout = told.stdout();
-        let last = stdout.lines().next_back().unwrap_or_default();
-        let why = "SIGINT is the Ctrl-C of who started it, SIGTERM the wish of the system: a server takes its leave and goes.";
-        told.demand(
-            stdout.ends_with("\nbye\n"),
-            None,
-            format!("at {signal} the server prints \"bye\""),
-            format!("the last line was {last:?}"),
-            why,
-        )?;
-        Ok(told)
+        taken_leave(self.server, signal)
     }
+}
+
+/// The server that this run starts, and where it says that it is; over TCP too.
+pub fn opened(run: Run) -> Verdict<(Party, SocketAddr)> {
+    let mut server = run.join()?;
+    let story = server.story()?;
+    let stdout = story.stdout();
+    let told = stdout
+        .strip_prefix("chat room on ")
+        .and_then(|rest| rest.strip_suffix('\n'));
+    match told.and_then(|told| told.parse::<SocketAddr>().ok()) {
+        Some(address) if address.port() != 0 && story.status.is_none() => Ok((server, address)),
+        _ => {
+            story.expect_over()?;
+            let happened = format!("standard output was {stdout:?}{}", story.said());
+            let why =
+                "Only when the server says so can anybody know that the room is open, and on which port.";
+            Err(story.refusal(None, "the first line is \"chat room on ADDR\"", happened, why))
+        }
+    }
+}
+
+/// The server has not ended.
+pub fn expect_there(server: &mut Party) -> Verdict {
+    if !server.is_over()? {
+        return Ok(());
+    }
+    let story = server.story()?;
+    story.expect_over()?;
+    let happened = format!("it ended{}", story.said());
+    let why = "Whatever one of them does, the others have done nothing to deserve the end of the room.";
+    Err(story.refusal(None, "the server serves until SIGINT or SIGTERM", happened, why))
+}
+
+/// What a server does that gets this signal: `bye`, exit status 0, and nobody is left.
+pub fn taken_leave(mut server: Party, signal: SignalName) -> Verdict<Told> {
+    server.signal("main", signal)?;
+    let told = server.finish()?;
+    told.expect_over()?;
+    told.expect_exit(0)?;
+    let stdout = told.stdout();
+    let last = stdout.lines().next_back().unwrap_or_default();
+    let why = "SIGINT is the Ctrl-C of who started it, SIGTERM the wish of the system: a server takes its leave and goes.";
+    told.demand(
+        stdout.ends_with("\nbye\n"),
+        None,
+        format!("at {signal} the server prints \"bye\""),
+        format!("the last line was {last:?}"),
+        why,
+    )?;
+    Ok(told)
 }
 
 /// A run of the server with these arguments.

@@ -1,6 +1,12 @@
 //! Step 8, stream: the same room over TCP. A message is a line; who disconnects has left.
 
-use super::{HERE, LAB, NOTHING, house::list, idle, stage::expect_left, two_processes};
+use super::{
+    HERE, LAB, NOTHING,
+    house::{expect_there, list, opened, taken_leave},
+    idle,
+    stage::expect_left,
+    two_processes,
+};
 use grader::{
     Ending, Errno, Family, Look, MAIN, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
     until_still_with,
@@ -35,22 +41,8 @@ impl Hall {
     }
 
     fn of(run: Run) -> Verdict<Self> {
-        let mut server = run.join()?;
-        let story = server.story()?;
-        let stdout = story.stdout();
-        let told = stdout
-            .strip_prefix("chat room on ")
-            .and_then(|rest| rest.strip_suffix('\n'));
-        match told.and_then(|told| told.parse::<SocketAddr>().ok()) {
-            Some(address) if address.port() != 0 && story.status.is_none() => Ok(Self { server, address }),
-            _ => {
-                story.expect_over()?;
-                let happened = format!("standard output was {stdout:?}{}", story.said());
-                let why =
-                    "Only when the server says so can anybody know that the room is open, and on which port.";
-                Err(story.refusal(None, "the first line is \"chat room on ADDR\"", happened, why))
-            }
-        }
+        let (server, address) = opened(run)?;
+        Ok(Self { server, address })
     }
 
     /// Everything has come about that these callers have begun, and everybody else.
@@ -63,14 +55,7 @@ impl Hall {
                 break;
             }
         }
-        if !self.server.is_over()? {
-            return Ok(());
-        }
-        let story = self.server.story()?;
-        story.expect_over()?;
-        let happened = format!("it ended{}", story.said());
-        let why = "Whatever one of them does, the others have done nothing to deserve the end of the room.";
-        Err(story.refusal(None, "the server serves until SIGINT or SIGTERM", happened, why))
+        expect_there(&mut self.server)
     }
 
     fn connect(&mut self, name: &str) -> Verdict<Caller> {
@@ -187,22 +172,8 @@ impl Hall {
         ))
     }
 
-    fn close(mut self, signal: SignalName) -> Verdict<Told> {
-        self.server.signal("main", signal)?;
-        let told = self.server.finish()?;
-        told.expect_over()?;
-        told.expect_exit(0)?;
-        let stdout = told.stdout();
-        let last = stdout.lines().next_back().unwrap_or_default();
-        let happened = format!("the last line was {last:?}");
-        let expected = format!("at {signal} the server prints \"bye\"");
-        told.demand(
-            stdout.ends_with("\nbye\n"),
-            None,
-            expected,
-            happened,
-            "It takes its leave.",
-        )?;
+    fn close(self, signal: SignalName) -> Verdict<Told> {
+        let told = taken_leave(self.server, signal)?;
         told.expect_all_reaped()?;
         Ok(told)
     }
@@ -340,7 +311,7 @@ fn disconnects(hall: &mut Hall, bert: &mut Caller) -> Verdict {
             None,
             format!("{words}: the server prints {line:?}"),
             "it does not",
-            "",
+            "Who runs the server reads there who is in the room.",
         )?;
     }
     Ok(())
@@ -681,7 +652,9 @@ pub fn client() -> Verdict {
     let asked = story.stdout();
     let again = asked.starts_with("name: ") && asked.len() > 6 && asked.ends_with("name: ");
     let expected = "the name is taken: the client is told, and asks again";
-    story.demand(again, None, expected, format!("standard output is {asked:?}"), "")?;
+    let happened = format!("standard output is {asked:?}");
+    let why = "Two of one name could not be told apart.";
+    story.demand(again, None, expected, happened, why)?;
     anna.input(b"anna\nhello\n")?;
     hall.still_with(&mut guest, &mut anna)?;
     hall.expect(
@@ -769,9 +742,9 @@ fn in_pieces() -> Verdict {
     story.demand(
         peer.received == b"L anna\n",
         None,
-        "the client sends a line, \"L anna\"",
+        "the client sends a line, \"L anna\"Over TCP a message ends with its newline: the server waits for it.",
         happened,
-        "",
+        "Over TCP a message ends with its newline: the server waits for it.",
     )?;
     peer.received.clear();
     for piece in ["O", "K\nbe", "rt: hi\n\ncarl: ", "ho\n", "dora: \x1b[2J\n"] {
@@ -850,7 +823,8 @@ impl Hall {
             true => Ok(()),
             false => {
                 let expected = format!("{case}: {} gets {wanted:?}", caller.name);
-                Err(self.refuse(expected, format!("he got {}", list(&heard)), ""))
+                let why = "Who is in the room already needs no descriptor more.";
+                Err(self.refuse(expected, format!("he got {}", list(&heard)), why))
             }
         }
     }
