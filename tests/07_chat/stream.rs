@@ -12,6 +12,7 @@ use grader::{
     until_still_with,
 };
 use std::{
+    collections::VecDeque,
     io,
     net::{SocketAddr, TcpListener},
     slice,
@@ -777,42 +778,47 @@ fn broken(error: io::Error) -> Refusal {
     Refusal::Broken(format!("a socket of the check's own: {error}"))
 }
 
-/// An accept finds no descriptor left. Who is in the room talks on, nothing spins, and whoever waits is let in when there is
-/// room again.
+/// Forty callers and twenty descriptors, and no way to have more: who cannot be let in waits, and the server sleeps. Then one
+/// leaves after the other, and each of them makes room for one.
 pub fn no_descriptors() -> Verdict {
-    let mut hall = Hall::of(server().fail(Family::Accept, 3, Errno::EMFILE))?;
-    let mut anna = hall.enter("anna")?;
+    const CALLERS: usize = 40;
+    let mut hall = Hall::of(server().descriptors_in_all(20))?;
     let mut waiting = Vec::new();
-    for name in ["bert", "carl"] {
-        let mut caller = hall.connect(name)?;
-        caller.line(&format!("L {name}"));
-        hall.still(slice::from_mut(&mut caller))?;
+    for i in 0..CALLERS {
+        let mut caller = hall.connect(&format!("guest{i}"))?;
+        caller.line(&format!("L guest{i}"));
         waiting.push(caller);
     }
-    anna.line("Q anna");
-    hall.expect_last(
-        &mut anna,
-        "EXIT",
-        "an accept has failed with EMFILE, and anna leaves",
-    )?;
-    drop(anna);
-    hall.still(&mut waiting)?;
-    for caller in &mut waiting {
-        let heard = caller.hear();
-        if heard.first().is_none_or(|line| line != "OK") {
-            let expected = format!(
-                "an accept has failed with EMFILE, and anna has gone: {} is let in",
-                caller.name
-            );
-            let happened = format!("he got {}", list(&heard));
-            return Err(hall.refuse(
-                expected,
-                happened,
-                "Who waits in the backlog loses nothing but time.",
-            ));
+    let mut present = VecDeque::new();
+    loop {
+        hall.still(&mut waiting)?;
+        let before = present.len();
+        present.extend(waiting.extract_if(.., |caller| {
+            caller.hear().first().is_some_and(|line| line == "OK")
+        }));
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        match present.pop_front() {
+            Some(mut leaving) if present.len() >= before => {
+                leaving.line(&format!("Q {}", leaving.name));
+                hall.expect_last(
+                    &mut leaving,
+                    "EXIT",
+                    "the server has no descriptor left, and one leaves",
+                )?;
+            }
+            _ => return Err(not_let_in(&mut hall, CALLERS - waiting.len())),
         }
     }
-    Ok(())
+}
+
+fn not_let_in(hall: &mut Hall, let_in: usize) -> Refusal {
+    hall.refuse(
+        "as members leave, those in the backlog are let in",
+        format!("{let_in} were let in, and the server sleeps"),
+        "A full table of descriptors is a pause: who waits in the backlog loses nothing but time.",
+    )
 }
 
 impl Hall {

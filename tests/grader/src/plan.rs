@@ -57,6 +57,8 @@ pub struct Plan {
     pub user: Option<u32>,
     /// How many descriptors it may have (`RLIMIT_NOFILE`, the soft limit).
     pub descriptors: u64,
+    /// The same number is the hard limit, too: the program cannot raise its own.
+    pub descriptors_hard: bool,
     /// A long run: calls beyond the first two thousand are counted and not told.
     pub long: bool,
     /// Orders will follow: nobody is hung, and nobody left behind, until [`Order::Finish`].

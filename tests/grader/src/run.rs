@@ -66,6 +66,7 @@ impl Run {
                 processes: 64 + 1,
                 output: 256 * 1024,
                 descriptors: descriptors(),
+                descriptors_hard: false,
                 long: false,
                 seconds: 30,
                 interactive: false,
@@ -219,6 +220,12 @@ impl Run {
     pub fn descriptors(mut self, most: u64) -> Self {
         self.plan.descriptors = most;
         self
+    }
+
+    /// As [`Run::descriptors`], and it cannot help itself: the hard limit is no higher.
+    pub fn descriptors_in_all(mut self, most: u64) -> Self {
+        self.plan.descriptors_hard = true;
+        self.descriptors(most)
     }
 
     /// A run of many calls: those beyond the first two thousand are counted and not told.

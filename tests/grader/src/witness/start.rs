@@ -97,7 +97,7 @@ pub fn start(plan: &Plan, channel: &mut Channel, unobserved: Option<String>) -> 
 /// What holds for all programs that the witness will spawn, it sets for itself.
 pub fn prepare_to_spawn(plan: &Plan) -> io::Result<()> {
     limit_cores()?;
-    limit_descriptors(plan.descriptors)?;
+    limit_descriptors(plan)?;
     limit_processes(plan);
     Ok(())
 }
@@ -196,7 +196,7 @@ fn become_program(plan: &Plan, argv: &[CString], streams: &Streams, go: &OwnedFd
         std::env::set_current_dir(Path::new(&plan.directory))
             .map_err(|e| format!("{}: {e}", plan.directory))?;
         limit_cores().map_err(told("setrlimit"))?;
-        limit_descriptors(plan.descriptors).map_err(told("setrlimit"))?;
+        limit_descriptors(plan).map_err(told("setrlimit"))?;
         default_signals();
         plan.user.map_or(Ok(()), become_user).map_err(told("setuid"))?;
         let mut word = [0];
@@ -250,9 +250,14 @@ fn limit_cores() -> nix::Result<()> {
 }
 
 /// The test has raised its own soft limit, for the peers of servers.
-fn limit_descriptors(soft: u64) -> nix::Result<()> {
+fn limit_descriptors(plan: &Plan) -> nix::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard)
+    let soft = plan.descriptors.min(hard);
+    setrlimit(
+        Resource::RLIMIT_NOFILE,
+        soft,
+        if plan.descriptors_hard { soft } else { hard },
+    )
 }
 
 /// A fork bomb that no tracer holds back: at some point the kernel does. The limit counts all threads of the user
