@@ -153,16 +153,20 @@ pub fn ends() -> Verdict {
 /// The room is open, and the signal comes behind each call that main makes until it sleeps.
 pub fn ends_at_any_moment() -> Verdict {
     const CALLS: usize = 200;
+    let mut tried = 0;
     for nth in 1..CALLS {
         let mut running = server(&[HERE]).pause_after(nth).start()?;
         let story = running.until_quiet()?;
         story.observed()?;
         let Some(behind) = &story.paused else {
-            return Ok(());
+            let expected = "the server says where it is, and makes calls after that until it sleeps";
+            let why = "A server that nobody finds, or that never sleeps for anybody, serves nobody.";
+            return story.demand(tried > 0, None, expected, "there was no such call", why);
         };
         if !story.stdout().contains("chat room on ") {
             continue;
         }
+        tried += 1;
         running.signal("main", SignalName::SIGTERM)?;
         running.go()?;
         let over = !running.settle()?;

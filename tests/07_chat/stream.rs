@@ -733,17 +733,18 @@ fn in_pieces() -> Verdict {
     let mut client = visitor(address)?;
     client.input(b"anna\n")?;
     until_still_with(&mut [&mut client], address, &[])?;
-    let mut peer = listener
-        .accept()
-        .and_then(|(stream, _)| Peer::of(stream))
-        .map_err(broken)?;
-    peer.exchange();
     let story = client.story()?;
+    let Ok((stream, _)) = listener.accept() else {
+        let why = "Over TCP a client is known by its connection: it has one before it asks for a name.";
+        return Err(story.refusal(None, "the client connects to the room", "nobody came", why));
+    };
+    let mut peer = Peer::of(stream).map_err(broken)?;
+    peer.exchange();
     let happened = format!("{:?} came", String::from_utf8_lossy(&peer.received));
     story.demand(
         peer.received == b"L anna\n",
         None,
-        "the client sends a line, \"L anna\"Over TCP a message ends with its newline: the server waits for it.",
+        "the client sends a line, \"L anna\\n\"",
         happened,
         "Over TCP a message ends with its newline: the server waits for it.",
     )?;
