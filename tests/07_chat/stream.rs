@@ -785,11 +785,15 @@ pub fn no_descriptors() -> Verdict {
     const CALLERS: usize = 40;
     let mut hall = Hall::of(server().descriptors_in_all(20))?;
     let mut waiting = Vec::new();
+    // They come all at once: the server is stopped meanwhile, and lets in nobody before the last has come.
+    hall.server.signal("main", SignalName::SIGSTOP)?;
+    hall.server.is_over()?;
     for i in 0..CALLERS {
         let mut caller = hall.connect(&format!("guest{i}"))?;
         caller.line(&format!("L guest{i}"));
         waiting.push(caller);
     }
+    hall.server.signal("main", SignalName::SIGCONT)?;
     let mut present = VecDeque::new();
     loop {
         hall.still(&mut waiting)?;
