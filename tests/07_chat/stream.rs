@@ -8,7 +8,7 @@ use super::{
     two_processes,
 };
 use grader::{
-    Ending, Errno, Family, Look, MAIN, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
+    Ending, Errno, Family, MAIN, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
     until_still_with,
 };
 use std::{
@@ -153,26 +153,6 @@ impl Hall {
         }
     }
 
-    fn descriptors(&mut self) -> Verdict<Vec<String>> {
-        let look = Look::at(self.server.story()?.pid(MAIN));
-        let all = look.into_iter().flat_map(|look| look.descriptors);
-        Ok(all.map(|(fd, what)| format!("{fd} ({what})")).collect())
-    }
-
-    fn expect_descriptors(&mut self, at_rest: &[String]) -> Verdict {
-        let now = self.descriptors()?;
-        if now == at_rest {
-            return Ok(());
-        }
-        let happened = format!("it had {}, and has {}", at_rest.len(), now.len());
-        let expected = "when all have left, the server has the descriptors that it began with";
-        Err(self.refuse(
-            expected,
-            happened,
-            "A descriptor that outlives its connection is never given back.",
-        ))
-    }
-
     fn close(self, signal: SignalName) -> Verdict<Told> {
         let told = taken_leave(self.server, signal)?;
         told.expect_all_reaped()?;
@@ -218,7 +198,7 @@ impl Caller {
 pub fn room() -> Verdict {
     let mut hall = Hall::open()?;
     sleeps_in_epoll(&hall.server.story()?)?;
-    let at_rest = hall.descriptors()?;
+    let at_rest = hall.server.story()?.descriptors();
     let mut anna = hall.enter("anna")?;
     let mut bert = hall.enter("bert")?;
     let mut lines: Vec<String> = [&anna, &bert]
@@ -252,7 +232,7 @@ pub fn room() -> Verdict {
     disconnects(&mut hall, &mut bert)?;
     drop(bert);
     hall.still(&mut [])?;
-    hall.expect_descriptors(&at_rest)?;
+    hall.server.story()?.expect_descriptors(&at_rest, "members")?;
     idle(&hall.server.story()?)?;
     let told = hall.close(SignalName::SIGTERM)?;
     two_processes(
@@ -422,7 +402,7 @@ fn too_long(hall: &mut Hall, anna: &mut Caller, bert: &mut Caller) -> Verdict {
 /// Each of 200 says something, and each hears all the others; then all go at once, and nothing is left of them.
 pub fn of_200() -> Verdict {
     let mut hall = Hall::open()?;
-    let at_rest = hall.descriptors()?;
+    let at_rest = hall.server.story()?.descriptors();
     let mut all = hall.enter_many(200)?;
     all.iter_mut().for_each(|caller| drop(caller.hear()));
     for time in 0..3 {
@@ -442,7 +422,7 @@ pub fn of_200() -> Verdict {
     }
     drop(all);
     hall.still(&mut [])?;
-    hall.expect_descriptors(&at_rest)?;
+    hall.server.story()?.expect_descriptors(&at_rest, "members")?;
     let story = hall.server.story()?;
     let left = story
         .stdout()

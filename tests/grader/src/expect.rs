@@ -1,11 +1,13 @@
 //! What checks demand again and again, with the words for a learner.
 
 use crate::{
+    look::Look,
     story::{Ending, MAIN, Proc, Story, What},
     verdict::Verdict,
 };
 use nix::libc;
 use predicates::prelude::*;
+use std::collections::BTreeSet;
 
 /// Why outputs are judged to the letter.
 const CONTRACT: &str = "The output is the step's contract, to the letter: other programs will read it.";
@@ -232,6 +234,36 @@ impl Story {
             listed(&wanted)
         );
         Err(self.refusal(at, expected, happened, why))
+    }
+
+    /// The descriptors that main has now, when it sleeps: each with what it is.
+    pub fn descriptors(&self) -> BTreeSet<String> {
+        let look = Look::at(self.pid(MAIN));
+        let all = look.into_iter().flat_map(|look| look.descriptors);
+        all.map(|(fd, what)| format!("{fd} ({what})")).collect()
+    }
+
+    /// Main has the descriptors again that it had `at_rest`, since all `clients` (how the lab calls them) have gone.
+    ///
+    /// # Errors
+    /// A refusal.
+    pub fn expect_descriptors(&self, at_rest: &BTreeSet<String>, clients: &str) -> Verdict {
+        let now = self.descriptors();
+        if now == *at_rest {
+            return Ok(());
+        }
+        let left: Vec<&str> = now.difference(at_rest).map(String::as_str).collect();
+        let gone: Vec<&str> = at_rest.difference(&now).map(String::as_str).collect();
+        let happened = match left[..] {
+            [] => format!("closed is also {}", gone.join(", ")),
+            _ => format!("still open: {}", left.join(", ")),
+        };
+        let expected =
+            format!("when all {clients} have gone, the server has the descriptors that it began with");
+        let why = format!(
+            "A descriptor that outlives its connection is never given back: after some thousand {clients} there is none left."
+        );
+        Err(self.refusal(None, expected, happened, why))
     }
 
     /// No other process and no thread was made: one serves all `clients` (how the lab calls them).

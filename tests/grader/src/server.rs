@@ -7,7 +7,6 @@
 use crate::{
     barrier::end_softirqs,
     connection::{is_full, is_there, under_way},
-    look::Look,
     peer::{Peer, PeerEnd},
     run::{Run, Running, Told},
     story::{MAIN, Sleeper, Story, Traffic},
@@ -277,37 +276,20 @@ impl Server {
         ))
     }
 
-    /// Its open descriptors, when it sleeps: each with what it is.
+    /// As [`Story::descriptors`], when it sleeps.
     ///
     /// # Errors
     /// As [`Server::settle`].
     pub fn descriptors(&mut self) -> Verdict<BTreeSet<String>> {
-        let look = Look::at(self.story()?.pid(MAIN));
-        let all = look.into_iter().flat_map(|look| look.descriptors);
-        Ok(all.map(|(fd, what)| format!("{fd} ({what})")).collect())
+        Ok(self.story()?.descriptors())
     }
 
-    /// It has the descriptors again that it had `at_rest`, since all `clients` (how the lab calls them) have gone.
+    /// As [`Story::expect_descriptors`], when it sleeps.
     ///
     /// # Errors
     /// A refusal; as [`Server::settle`].
     pub fn expect_descriptors(&mut self, at_rest: &BTreeSet<String>, clients: &str) -> Verdict {
-        let now = self.descriptors()?;
-        if now == *at_rest {
-            return Ok(());
-        }
-        let left: Vec<&str> = now.difference(at_rest).map(String::as_str).collect();
-        let gone: Vec<&str> = at_rest.difference(&now).map(String::as_str).collect();
-        let happened = match left[..] {
-            [] => format!("closed is also {}", gone.join(", ")),
-            _ => format!("still open: {}", left.join(", ")),
-        };
-        let expected =
-            format!("when all {clients} have gone, the server has the descriptors that it began with");
-        let why = format!(
-            "A descriptor that outlives its connection is never given back: after some thousand {clients} there is none left."
-        );
-        Err(self.refuse(expected, happened, why))
+        self.story()?.expect_descriptors(at_rest, clients)
     }
 
     /// Takes turns, and lets the server run between them, until `turn` is done; `false` when nothing moves any more: the
