@@ -32,11 +32,13 @@ book-check: book-build
 [group('check')]
 fmt:
     cargo fmt --all
+    cargo fmt --manifest-path tests/bench/Cargo.toml
 
 # what clippy has to say, about the stubs too
 [group('check')]
 lint:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy --manifest-path tests/bench/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" --all-features -- -D warnings
 
 # take what the solutions do now as what they should do: read `git diff` afterwards
 [group('check')]

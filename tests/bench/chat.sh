@@ -7,6 +7,7 @@
 #        tests/bench/chat.sh crowd [--stream] [SECONDS]   (default: 60)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --quiet --release --package solution-chat
+target=${CARGO_TARGET_DIR:-target}
+cargo build --quiet --release --package solution-chat --target-dir "$target"
 [ "${1:-}" = crowd ] || set -- chat "$@"
-exec cargo run --quiet --release --package bench --bin bench -- "$@"
+exec cargo run --quiet --release --manifest-path tests/bench/Cargo.toml --target-dir "$target" --bin bench -- "$@"

@@ -8,9 +8,10 @@ to=${1:-book/src/pictures/07-chat.svg}
 trace=$(mktemp)
 trap 'rm -f "$trace"' EXIT
 command -v strace >/dev/null || { echo "session: strace is needed" >&2; exit 1; }
-cargo build --quiet --package solution-chat --package bench --bin solution-chat --bin session
-target=$(cargo metadata --format-version 1 --no-deps | grep -o '"target_directory":"[^"]*"' | cut -d'"' -f4)/debug
+target=${CARGO_TARGET_DIR:-target}
+cargo build --quiet --package solution-chat --target-dir "$target"
+cargo build --quiet --manifest-path tests/bench/Cargo.toml --target-dir "$target" --bin session
 strace -f -s 2000 -o "$trace" -e signal=none -e trace=execve,fork,vfork,clone,clone3,wait4,sendto,recvfrom \
-  "$target/session" talk "$target/solution-chat"
-"$target/session" draw "$trace" >"$to"
+  "$target/debug/session" talk "$target/debug/solution-chat"
+"$target/debug/session" draw "$trace" >"$to"
 echo "$to"

@@ -32,24 +32,25 @@ pub fn bench(kit: &Kit, word: &str, quick: bool) -> Result {
             ));
         }
     };
-    let (mut packages, mut steps) = (vec!["bench".to_string()], Vec::new());
+    let mut steps = Vec::new();
     if bench == Bench::Programs {
         let Some(own) = own(kit, lab)? else {
             return Ok(ExitCode::FAILURE);
         };
-        packages.extend([lab.package(), format!("solution-{}", lab.name)]);
+        let solution = format!("solution-{}", lab.name);
+        let mut build = cargo(kit, "build", ".");
+        build.args(["--package", &lab.package(), "--package", &solution]);
+        if !built(build)? {
+            return Ok(ExitCode::FAILURE);
+        }
         steps = own;
     }
-    let mut build = cargo(kit, "build");
-    build.args(packages.iter().flat_map(|package| ["--package", package]));
-    if !build.status().map_err(|e| trouble("cargo", e))?.success() {
+    if !built(cargo(kit, "build", "tests/bench"))? {
         return Ok(ExitCode::FAILURE);
     }
-    let mut run = cargo(kit, "run");
-    run.args(["--quiet", "--package", "bench", "--"]);
-    run.arg(lab.number.to_string())
-        .arg("--to")
-        .arg(kit.target().join("forkroom"));
+    let mut run = cargo(kit, "run", "tests/bench");
+    run.args(["--quiet", "--", &lab.number.to_string()]);
+    run.arg("--to").arg(kit.target().join("forkroom"));
     if !steps.is_empty() {
         run.args(["--own", &steps.join(",")]);
     }
@@ -83,11 +84,17 @@ fn own(kit: &Kit, lab: &Lab) -> Result<Option<Vec<String>>> {
     Ok(Some(passed.map(|step| step.name).collect()))
 }
 
-/// What is measured is optimised.
-fn cargo(kit: &Kit, what: &str) -> Command {
+/// Cargo, in one of the kit's workspaces. What is measured is optimised, and looked for next to the benchmark itself.
+fn cargo(kit: &Kit, what: &str, workspace: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .args([what, "--release", "--manifest-path"])
-        .arg(kit.root.join("Cargo.toml"));
+        .arg(kit.root.join(workspace).join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(kit.target());
     command
+}
+
+fn built(mut build: Command) -> Result<bool> {
+    Ok(build.status().map_err(|e| trouble("cargo", e))?.success())
 }
