@@ -10,4 +10,8 @@ cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}
 cargo build --quiet --release --package solution-chat --target-dir "$target"
 [ "${1:-}" = crowd ] || set -- chat "$@"
-exec cargo run --quiet --release --manifest-path tests/bench/Cargo.toml --target-dir "$target" --bin bench -- "$@"
+TMPDIR=$(mktemp -d) # also after Ctrl-C nothing of the others' files is left
+export TMPDIR
+chmod go+rx "$TMPDIR" # some of them give up root's privileges
+trap 'rm -rf "$TMPDIR"' EXIT
+cargo run --quiet --release --manifest-path tests/bench/Cargo.toml --target-dir "$target" --bin bench -- "$@"
