@@ -25,16 +25,12 @@ pub fn to_all() -> Verdict {
             house.expect(guest, &[comes], &format!("{typed:?} was typed"))?;
         }
     }
-    house.server.input(b"one\ntwo\nthree")?;
-    house.expect(
-        &mut all[0],
-        &["admin: one", "admin: two"],
-        "two lines and a half were typed",
-    )?;
-    house.server.input(b" and a half\n")?;
+    house.server.input(b"one\nand a")?;
+    house.expect(&mut all[0], &["admin: one"], "a line and a half were typed")?;
+    house.server.input(b" half\n")?;
     house.expect(
         &mut all[1],
-        &["admin: one", "admin: two", "admin: three and a half"],
+        &["admin: one", "admin: and a half"],
         "and the rest of it",
     )?;
     house.close(SignalName::SIGINT).map(drop)
