@@ -6,7 +6,7 @@
 
 use enter::{resident, shows};
 use grader::{Blocking, Lab, MAIN, Proc, Story, Verdict, What, checks, lab, libc};
-use std::process::ExitCode;
+use std::{net::SocketAddrV4, process::ExitCode};
 use talk::misheard;
 
 #[path = "07_chat/announce.rs"]
@@ -445,26 +445,29 @@ fn reaped_in_time(story: &Story) -> Verdict {
     story.observed()
 }
 
-/// The story with one word for every port that the kernel has chosen.
+/// The story with one word for every address that is another one in each run.
 fn anonymous(story: &Story) -> Story {
     let mut story = story.clone();
     for event in &mut story.events {
         if let What::Calls(call) = &mut event.what {
-            call.on.iter_mut().for_each(|on| *on = without_ports(on));
-            call.text = without_ports(&call.text);
+            call.on.iter_mut().for_each(|on| *on = without_addresses(on));
+            call.text = without_addresses(&call.text);
         }
     }
     story
 }
 
-fn without_ports(text: &str) -> String {
-    const HOST: &str = "127.0.0.1:";
-    let mut pieces = text.split(HOST);
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |text, piece| {
-        match piece.trim_start_matches(|c: char| c.is_ascii_digit()) {
-            _ if piece.starts_with('0') => text + HOST + piece,
-            rest => text + "ADDR" + rest,
+fn without_addresses(text: &str) -> String {
+    let in_address = |c: char| c.is_ascii_digit() || c == '.' || c == ':';
+    let pieces = text.split_inclusive(|c| !in_address(c)).map(|piece| {
+        let digits = piece.trim_end_matches(|c| !in_address(c));
+        let address = digits.trim_end_matches(['.', ':']);
+        match address.parse::<SocketAddrV4>() {
+            Ok(parsed) if parsed.ip().is_loopback() && parsed.port() != 0 => {
+                format!("ADDR{}", &piece[address.len()..])
+            }
+            _ => piece.to_owned(),
         }
-    })
+    });
+    pieces.collect()
 }

@@ -6,7 +6,7 @@ use super::{
     idle, resident,
     stage::{Stage, expect_left, room},
 };
-use grader::{Errno, Family, MAIN, Refusal, SignalName, Told, Verdict, until_still};
+use grader::{Errno, Family, MAIN, Refusal, SignalName, Story, Told, Verdict, is_bound, until_still};
 use std::{slice, time::Instant};
 
 /// A member tries to be another one.
@@ -404,6 +404,10 @@ pub fn a_killed_client() -> Verdict {
         anna.signal(process, SignalName::SIGKILL)?;
     }
     until_still(&mut [&mut house.server, &mut anna, &mut bert])?;
+    if has_moved_in(&house.story()?, "anna") {
+        let why = "another check got the port of the client that was killed";
+        return Err(Refusal::NotChecked(why.to_owned()));
+    }
     guest.say("anna?")?;
     until_still(&mut [&mut house.server, &mut anna, &mut bert])?;
     house.expect(
@@ -417,6 +421,19 @@ pub fn a_killed_client() -> Verdict {
     expect_left(bert, 0, "q was typed").map(drop)
 }
 
+/// Somebody is where the server saw this member enter.
+fn has_moved_in(story: &Story, name: &str) -> bool {
+    let stdout = story.stdout();
+    let entered = stdout.lines().find_map(|line| {
+        line.strip_prefix("enter ")?
+            .strip_prefix(name)?
+            .trim_start()
+            .parse()
+            .ok()
+    });
+    entered.is_some_and(is_bound)
+}
+
 /// What did not fit into a socket's buffer is counted by its owner, as well as it can be; and what the kernel did not take.
 pub fn lost() -> Verdict {
     nothing_is_lost()?;
@@ -428,7 +445,8 @@ pub fn lost() -> Verdict {
 /// What was refused was not lost.
 fn nothing_is_lost() -> Verdict {
     let house = House::open()?;
-    house.guest("")?.send("nonsense")?;
+    let stranger = house.guest("")?;
+    stranger.send("nonsense")?;
     let told = house.close(SignalName::SIGTERM)?;
     let silent = !told.stdout().contains("lost");
     let happened = format!("its last lines are {:?}", last_two(&told.stdout()));

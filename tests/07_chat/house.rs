@@ -39,10 +39,8 @@ impl House {
 
     /// Somebody who has not said anything yet.
     pub fn guest(&self, name: &str) -> Verdict<Guest> {
-        let mut anywhere = self.address;
-        anywhere.set_port(0);
         Ok(Guest {
-            mailbox: Mailbox::at(anywhere)?,
+            mailbox: Mailbox::near(self.address.ip())?,
             name: name.to_owned(),
             server: self.address,
         })

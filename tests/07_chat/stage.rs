@@ -3,7 +3,7 @@
 
 use super::{LAB, house::list};
 use grader::{Ending, Mailbox, Party, Refusal, Run, Story, Told, Verdict, until_still};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// A client that runs, and a room.
 pub struct Stage {
@@ -15,7 +15,7 @@ pub struct Stage {
 
 /// A room that the check plays.
 pub fn room() -> Verdict<Mailbox> {
-    Mailbox::at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    Mailbox::near(Ipv4Addr::LOCALHOST.into())
 }
 
 /// A run of the client in this room, with nothing typed yet.

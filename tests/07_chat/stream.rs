@@ -8,13 +8,13 @@ use super::{
     two_processes,
 };
 use grader::{
-    Ending, Errno, Family, MAIN, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
+    Ending, Errno, Family, MAIN, Mailbox, Party, Peer, Refusal, Run, SignalName, Story, Told, Verdict, What,
     until_still_with,
 };
 use std::{
     collections::VecDeque,
     io,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     slice,
 };
 
@@ -699,7 +699,9 @@ fn the_room_goes(mut hall: Hall) -> Verdict {
         happened,
         "There is nobody to talk to.",
     )?;
-    LAB.command(&["client", "--stream", &address.to_string()])
+    // Nobody listens there: what has this port is no stream.
+    let nobody = Mailbox::near(Ipv4Addr::LOCALHOST.into())?;
+    LAB.command(&["client", "--stream", &nobody.address().to_string()])
         .input("anna\n")
         .run()?
         .expect_error_told(LAB.name())

@@ -11,8 +11,11 @@ use nix::{
 };
 use std::{
     fs, io,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    ops::Range,
     os::fd::AsRawFd,
+    process,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 /// One datagram socket, and what came to it.
@@ -24,21 +27,42 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// A socket with an address of its own: nobody else is there or has been, so that whoever comes later is not taken for
+    /// it, and what is sent there once it is gone reaches nobody. All of a process have one IP address, as friends behind a
+    /// router have, and the port makes the difference. (All IPv4 addresses that begin with 127 lead back to this machine, RFC
+    /// 1122, 3.2.1.3. Of IPv6 there is only one, `ip` itself; then the kernel chooses the port.)
+    ///
+    /// # Errors
+    /// [`Refusal::Broken`] when there is none to be had.
+    pub fn near(ip: IpAddr) -> Verdict<Self> {
+        if ip.is_ipv6() {
+            return Self::at(SocketAddr::new(ip, 0));
+        }
+        loop {
+            match Self::bound_to(unused()) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                bound => return bound.map_err(broken),
+            }
+        }
+    }
+
     /// A socket at this address; port 0 asks for a free one.
     ///
     /// # Errors
     /// [`Refusal::Broken`] when there is none to be had.
     pub fn at(address: SocketAddr) -> Verdict<Self> {
-        let opened = UdpSocket::bind(address).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            let address = socket.local_addr()?;
-            Ok(Self {
-                socket,
-                address,
-                came: Vec::new(),
-            })
-        });
-        opened.map_err(broken)
+        Self::bound_to(address).map_err(broken)
+    }
+
+    fn bound_to(address: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(address)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self {
+            socket,
+            address,
+            came: Vec::new(),
+        })
     }
 
     /// Its address.
@@ -90,6 +114,18 @@ impl Mailbox {
             std::thread::yield_now();
         }
     }
+}
+
+/// An address that no socket of this process has had. Another process counts at another one, and who asks for any port
+/// gets one above these (`ip_local_port_range` in `ip(7)`).
+fn unused() -> SocketAddr {
+    const PORTS: Range<u16> = 10_000..32_000;
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    // Neighbouring process ids spread over the 24 bits behind 127, away from 127.0.0.1 and from the broadcast address.
+    let [a, b, c, _] = process::id().wrapping_mul(0x9E37_79B9).to_be_bytes();
+    let ip = Ipv4Addr::new(127, 1 + a % 254, b, c);
+    let port = PORTS.start + (COUNT.fetch_add(1, Relaxed) % PORTS.len()) as u16;
+    SocketAddr::from((ip, port))
 }
 
 fn sender(from: Option<SockaddrStorage>) -> SocketAddr {

@@ -7,7 +7,10 @@ use grader::{
     Mailbox, Party, Peer, Refusal, SignalName, Terminal, Verdict, checks, is_bound, until_still,
     until_still_with,
 };
-use std::{net::SocketAddr, process::ExitCode};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     LAB.main(checks![
@@ -40,7 +43,7 @@ fn echo() -> Verdict<(Party, SocketAddr)> {
 }
 
 fn mailbox() -> Verdict<Mailbox> {
-    Mailbox::at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    Mailbox::near(Ipv4Addr::LOCALHOST.into())
 }
 
 fn what_comes_back_has_come_when_nothing_moves() -> Verdict {

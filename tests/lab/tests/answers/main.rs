@@ -15,6 +15,7 @@ use answer::{Answer, Lab, Verdict, labs};
 use build::Built;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{
+    net::{Ipv4Addr, SocketAddrV4},
     path::Path,
     process::{Command, ExitCode},
     sync::OnceLock,
@@ -206,25 +207,43 @@ fn keep(answer: &Answer, text: &str) {
     settings.bind(|| insta::assert_snapshot!(format!("{}__{}", answer.lab.name, answer.name), message));
 }
 
-/// Ports, the numbers of sockets, and how much a kernel's buffers take are others in each run.
+/// Ports, the checks' own addresses, the numbers of sockets, and how much a kernel's buffers take are others in each run.
 fn settled(line: &str) -> String {
     let mut settled = String::new();
     let mut rest = line;
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(at);
-        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
         settled += before;
-        let port = before.ends_with(':') && settled.ends_with(".1:");
+        if let Some((address, what)) = loopback(from) {
+            settled += if *address.ip() == Ipv4Addr::LOCALHOST {
+                "127.0.0.1:N"
+            } else {
+                "127.N.N.N:N"
+            };
+            rest = what;
+            continue;
+        }
+        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
         let what = &from[end..];
         let of_buffers = end > 6 && what.starts_with(" bytes") || what.starts_with(" KiB had");
-        settled += if port || of_buffers || before.ends_with(":[") {
-            "N"
-        } else {
-            &from[..end]
+        settled += match of_buffers || before.ends_with(":[") {
+            true => "N",
+            false => &from[..end],
         };
-        rest = &from[end..];
+        rest = what;
     }
     settled + rest + "\n"
+}
+
+/// The loopback address with a port that this begins with, and what comes behind it.
+fn loopback(text: &str) -> Option<(SocketAddrV4, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+    let address = text[..end.unwrap_or(text.len())].trim_end_matches(['.', ':']);
+    let parsed: SocketAddrV4 = address.parse().ok()?;
+    parsed
+        .ip()
+        .is_loopback()
+        .then_some((parsed, &text[address.len()..]))
 }
 
 /// A fresh stub stops at step 1, and every step of it is a gap of its own.
