@@ -6,8 +6,8 @@ use super::{
     idle, resident,
     stage::{Stage, expect_left, room},
 };
-use grader::{Errno, Family, MAIN, Refusal, SignalName, Story, Told, Verdict, is_bound, until_still};
-use std::{slice, time::Instant};
+use grader::{Errno, Family, MAIN, Refusal, SignalName, Story, Told, Verdict, socket_at, until_still};
+use std::{net::SocketAddr, slice, time::Instant};
 
 /// A member tries to be another one.
 pub fn members() -> Verdict {
@@ -400,11 +400,15 @@ pub fn a_killed_client() -> Verdict {
     let mut anna = resident(&mut house, "anna")?;
     let mut bert = resident(&mut house, "bert")?;
     guest.hear();
+    let story = house.story()?;
+    let socket = || seen_at(&story, "anna").and_then(socket_at);
+    let of_anna = socket();
     for process in ["main", "c1"] {
         anna.signal(process, SignalName::SIGKILL)?;
     }
     until_still(&mut [&mut house.server, &mut anna, &mut bert])?;
-    if has_moved_in(&house.story()?, "anna") {
+    // A process of the client that still holds its socket is no excuse.
+    if socket().is_some_and(|now| Some(now) != of_anna) {
         let why = "another check got the port of the client that was killed";
         return Err(Refusal::NotChecked(why.to_owned()));
     }
@@ -421,17 +425,13 @@ pub fn a_killed_client() -> Verdict {
     expect_left(bert, 0, "q was typed").map(drop)
 }
 
-/// Somebody is where the server saw this member enter.
-fn has_moved_in(story: &Story, name: &str) -> bool {
+/// Where the server saw this member enter.
+fn seen_at(story: &Story, name: &str) -> Option<SocketAddr> {
     let stdout = story.stdout();
-    let entered = stdout.lines().find_map(|line| {
-        line.strip_prefix("enter ")?
-            .strip_prefix(name)?
-            .trim_start()
-            .parse()
-            .ok()
-    });
-    entered.is_some_and(is_bound)
+    let entered = format!("enter {name} ");
+    stdout
+        .lines()
+        .find_map(|line| line.strip_prefix(&entered)?.parse().ok())
 }
 
 /// What did not fit into a socket's buffer is counted by its owner, as well as it can be; and what the kernel did not take.

@@ -140,19 +140,25 @@ fn sender(from: Option<SockaddrStorage>) -> SocketAddr {
     v4.or(v6).unwrap_or(SocketAddr::from(([0; 4], 0)))
 }
 
-/// Somebody has this port, at this address or at all of them (`proc_pid_net(5)`).
+/// Somebody has this port, at this address or at all of them.
 pub fn is_bound(address: SocketAddr) -> bool {
+    socket_at(address).is_some()
+}
+
+/// The inode of the socket that has this port, at this address or at all of them (`proc_pid_net(5)`). No other socket has
+/// had it.
+pub fn socket_at(address: SocketAddr) -> Option<String> {
     let file = match address.ip() {
         IpAddr::V4(_) => "/proc/net/udp",
         IpAddr::V6(_) => "/proc/net/udp6",
     };
     let text = fs::read_to_string(file).unwrap_or_default();
-    let mut all = text
-        .lines()
-        .skip(1)
-        .filter_map(|line| socket_address(line.split_whitespace().nth(1)?));
-    all.any(|local| {
-        local.port() == address.port() && (local.ip() == address.ip() || local.ip().is_unspecified())
+    text.lines().skip(1).find_map(|line| {
+        let mut columns = line.split_whitespace();
+        let local = socket_address(columns.nth(1)?)?;
+        let here =
+            local.port() == address.port() && (local.ip() == address.ip() || local.ip().is_unspecified());
+        columns.nth(7).filter(|_| here).map(str::to_owned)
     })
 }
 

@@ -40,7 +40,7 @@ pub mod plan;
 pub mod story;
 
 pub use calls::{Blocking, Family};
-pub use datagram::{Mailbox, is_bound};
+pub use datagram::{Mailbox, is_bound, socket_at};
 pub use external::external;
 pub use lab::{Check, Lab};
 pub use look::Look;
