@@ -41,9 +41,11 @@ pub fn at_once() -> Verdict {
     for first in ["main", "c1"] {
         let mut house = House::of(server(&[HERE]).first(first))?;
         let mut anna = house.enter("anna")?;
-        house.server.input(b"one\ntwo\nthree\n")?;
+        house.server.input(b"one\ntwo\nthree\nand a")?;
         let wanted = ["admin: one", "admin: two", "admin: three"];
         house.expect(&mut anna, &wanted, "three lines were typed, and came together")?;
+        house.server.input(b" half\n")?;
+        house.expect(&mut anna, &["admin: and a half"], "and the rest of the fourth")?;
         house.close(SignalName::SIGTERM)?.expect_all_reaped()?;
     }
     Ok(())
