@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the solutions' checks again and again, eight at a time, every second run with every processor kept busy, and
-# demands that no verdict ever differs from "ok", and that no process and no temporary file is left.
+# demands that no verdict ever differs from "ok", and that no process and no temporary file is left. Once a minute it says
+# how far it is.
 #
 # Usage: tests/bench/soak.sh [RUNS [LAB...]]   (default: 500, and all labs; a LAB is a name, such as fork)
 set -euo pipefail
@@ -26,7 +27,7 @@ chmod go+rx "$TMPDIR" # some checks run programs as another user
 trap 'quiet; rm -rf "$TMPDIR"' EXIT
 busy() { for _ in $(seq "$(nproc)"); do (while :; do :; done) & load+=($!); done; }
 
-wrong=0 verdicts=0
+wrong=0 verdicts=0 told=$SECONDS
 for ((run = 1; run <= runs; run++)); do
   ((run % 2)) || busy
   for binary in "${binaries[@]}"; do
@@ -38,7 +39,10 @@ for ((run = 1; run <= runs; run++)); do
     fi
   done
   quiet
-  ((run % 50)) || echo "$run runs, $verdicts verdicts ok, $wrong runs with another"
+  if ((SECONDS >= told + 60)); then
+    told=$SECONDS
+    echo "$run runs, $verdicts verdicts ok, $wrong runs with another"
+  fi
 done
 processes=$(pgrep -c -f "^$programs" || true)
 files=$(find "$TMPDIR" -mindepth 1 | wc -l)
