@@ -221,8 +221,12 @@ fn afterwards(lab: Lab) -> String {
     if lab.is_foreign() || lab.is_reference() {
         return String::new();
     }
-    let (slug, next) = (lab.slug(), lab.number() + 1);
-    format!(" Compare with ours: diff -ru labs/{slug}/src solutions/{slug}/src; then go on: cargo lab {next}")
+    let slug = lab.slug();
+    let then = match lab.next() {
+        Some(next) => format!("go on: cargo lab {next}"),
+        None => format!("go further: the end of book/src/{slug}.md"),
+    };
+    format!(" Compare with ours: diff -ru labs/{slug}/src solutions/{slug}/src; then {then}")
 }
 
 /// How a check came out, and the words for it. The story that they were taken from is big, and gone by then.

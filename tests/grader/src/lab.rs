@@ -74,6 +74,15 @@ impl Lab {
             .unwrap_or(0)
     }
 
+    /// The number of the lab behind this one. `None`: this is the last.
+    pub fn next(&self) -> Option<usize> {
+        let next = self.number() + 1;
+        let directory = format!("{next:02}-");
+        let mut labs = std::fs::read_dir(self.root().join("labs")).ok()?.flatten();
+        let found = labs.any(|lab| lab.file_name().to_string_lossy().starts_with(&directory));
+        found.then_some(next)
+    }
+
     /// The top of the project.
     pub(crate) fn root(&self) -> &'static Path {
         Path::new(self.directory)

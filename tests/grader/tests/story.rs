@@ -4,7 +4,7 @@ mod common;
 
 use common::{LAB, that, who};
 use grader::{
-    Blocking, End, Ending, Family, MAIN, Run, SignalName, Story, Verdict, What, checks,
+    Blocking, End, Ending, Family, Lab, MAIN, Refusal, Run, SignalName, Story, Verdict, What, checks,
     libc::{self, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM},
 };
 use std::{
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         what_crosses_an_exec_is_told,
         a_core_file_is_told_and_none_is_written,
         a_variable_of_the_plan_replaces_the_tests,
+        behind_the_last_lab_there_is_none,
         a_program_of_the_plan_can_be_run,
         a_file_of_the_plan_is_there,
         a_watched_file_is_read_at_mains_end,
@@ -836,4 +837,25 @@ fn who_is_named_by_a_file_gets_the_signal() -> Verdict {
         story.end == End::LeftBehind(vec!["c1".to_owned()]),
         "the witness is, and c1 is not named",
     )
+}
+
+fn behind_the_last_lab_there_is_none() -> Verdict {
+    let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs");
+    let mut names: Vec<String> = fs::read_dir(&labs)
+        .and_then(|all| {
+            all.map(|lab| Ok(lab?.file_name().to_string_lossy().into_owned()))
+                .collect()
+        })
+        .map_err(|error| Refusal::Broken(error.to_string()))?;
+    names.sort();
+    for (at, name) in names.iter().enumerate() {
+        let directory = labs.join(name).to_string_lossy().into_owned().leak();
+        let lab = Lab { directory, ..LAB };
+        let next = (at + 1 < names.len()).then_some(at + 2);
+        if lab.next() != next {
+            let told = format!("behind {name} comes {:?}, and not {next:?}", lab.next());
+            return Err(Refusal::Broken(told));
+        }
+    }
+    Ok(())
 }
