@@ -45,9 +45,11 @@ const LAB: Lab = lab!().with_places(&[
     ("step_4_leave", "visit.rs", "fn leave"),
     ("step_5_announce", "announcer.rs", "fn announce"),
     ("step_6_honest", "room.rs", "fn speaker"),
+    ("step_7_robust_client_hears_nothing", "visit.rs", "fn leave"),
     ("step_7_robust_client", "visit.rs", "fn talk"),
     ("step_7_robust_on_a_terminal", "console.rs", "pub fn show"),
     ("step_7_robust", "udp.rs", "pub fn read_errors"),
+    ("step_8_stream_client_hears_nothing", "visit.rs", "fn leave"),
     ("step_8_stream_client", "visit.rs", "fn talk"),
     ("step_8_stream", "conn.rs", "pub fn pay"),
 ]);
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         step_5_announce,
         step_5_announce_at_once,
         step_5_announce_processes,
+        step_5_announce_long_and_odd,
         step_5_announce_ends,
         step_5_announce_ends_at_any_moment,
         step_5_announce_when_killed,
@@ -105,6 +108,8 @@ fn main() -> ExitCode {
         step_7_robust_on_a_terminal,
         step_7_robust_when_a_call_fails,
         step_8_stream,
+        step_8_stream_default,
+        step_8_stream_ends,
         step_8_stream_names,
         step_8_stream_pieces,
         step_8_stream_one_write,
@@ -113,6 +118,7 @@ fn main() -> ExitCode {
         step_8_stream_when_one_is_late,
         step_8_stream_when_one_does_not_read,
         step_8_stream_client,
+        step_8_stream_client_hears_nothing,
         step_8_stream_no_descriptors,
         step_8_stream_when_interrupted,
         step_8_stream_when_a_call_fails,
@@ -260,6 +266,10 @@ fn step_5_announce_processes() -> Verdict {
     announce::processes()
 }
 
+fn step_5_announce_long_and_odd() -> Verdict {
+    announce::long_and_odd()
+}
+
 fn step_5_announce_ends() -> Verdict {
     announce::ends()
 }
@@ -346,6 +356,14 @@ fn step_8_stream() -> Verdict {
     stream::room()
 }
 
+fn step_8_stream_default() -> Verdict {
+    stream::default_address()
+}
+
+fn step_8_stream_ends() -> Verdict {
+    stream::ends()
+}
+
 fn step_8_stream_names() -> Verdict {
     stream::names()
 }
@@ -376,6 +394,10 @@ fn step_8_stream_when_one_does_not_read() -> Verdict {
 
 fn step_8_stream_client() -> Verdict {
     stream::client()
+}
+
+fn step_8_stream_client_hears_nothing() -> Verdict {
+    stream::client_hears_nothing()
 }
 
 fn step_8_stream_no_descriptors() -> Verdict {

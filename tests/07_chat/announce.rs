@@ -1,14 +1,16 @@
 //! Step 5, announce: what is typed at the server, and who reads it.
 
 use super::{
-    C1, HERE, LAB, anonymous,
-    house::{House, forget, server},
+    C1, HERE, LAB, NOTHING, anonymous,
+    house::{House, forget, list, server},
     idle,
     leave::nobody_stays,
     network::nothing_left,
-    reaped_in_time, two_processes,
+    reaped_in_time,
+    talk::words,
+    two_processes,
 };
-use grader::{Errno, Family, MAIN, Refusal, SignalName, Story, Verdict};
+use grader::{Errno, Family, MAIN, Refusal, Run, SignalName, Story, Verdict};
 
 pub fn to_all() -> Verdict {
     let mut house = House::open()?;
@@ -17,6 +19,7 @@ pub fn to_all() -> Verdict {
     for (typed, comes) in [
         ("dinner is served\n", "admin: dinner is served"),
         ("  with  blanks \n", "admin:   with  blanks "),
+        ("\n", "admin: "),
         ("größer als 100 €\n", "admin: größer als 100 €"),
         ("a\tb\x1b[31mc\n", "admin: a?b?[31mc"),
     ] {
@@ -34,6 +37,47 @@ pub fn to_all() -> Verdict {
         "and the rest of it",
     )?;
     house.close(SignalName::SIGINT).map(drop)
+}
+
+/// What makes no message is not sent, neither whole nor cut, and who has typed it is told; what is typed next is announced.
+pub fn long_and_odd() -> Verdict {
+    let mut house = House::open()?;
+    let mut carl = house.enter("carl")?;
+    let fits = "x".repeat(1024 - "admin: ".len());
+    house.server.input(format!("{fits}\n").as_bytes())?;
+    let longest = [format!("admin: {fits}")];
+    house.expect(
+        &mut carl,
+        &longest,
+        "a line was typed that makes a message of 1,024 bytes",
+    )?;
+    for typed in [format!("{fits}x\n"), format!("{}\n", "x".repeat(10_000))] {
+        let before = words(&house.story()?);
+        house.server.input(typed.as_bytes())?;
+        let case = format!(
+            "a line of {} bytes was typed, which no message holds",
+            typed.len() - 1
+        );
+        house.expect(&mut carl, NOTHING, &case)?;
+        let story = house.story()?;
+        let why = "What is dropped without a word was announced, as far as its author knows.";
+        let expected = format!("{case}: the server says so");
+        story.demand(words(&story) > before, None, expected, "it says nothing", why)?;
+    }
+    house.server.input(b"\xff\xfe\n")?;
+    house.still()?;
+    let heard = carl.hear();
+    if heard.len() > 1 || heard.iter().any(|line| !line.starts_with("admin: ")) {
+        let expected = "a line was typed that is no UTF-8: one announcement comes of it, or none";
+        let why = "What cannot be read must not be in the way of what can.";
+        return Err(house.refuse(expected, format!("carl got {}", list(&heard)), why));
+    }
+    house.server.input(b"still here\n")?;
+    house.expect(
+        &mut carl,
+        &["admin: still here"],
+        "a line was typed that is no UTF-8, and another behind it",
+    )
 }
 
 /// Three lines come together, and one of the two processes is always faster.
@@ -129,17 +173,7 @@ pub fn ends() -> Verdict {
         house.server.close_input()?;
         let wanted: Vec<&str> = comes.into_iter().collect();
         house.expect(&mut anna, &wanted, "the server's input comes to its end")?;
-        reaped_in_time(&house.story()?)?;
-        let announcer_ended = house.story()?.end_of(C1).is_some();
-        if house.story()?.unobserved.is_none() && !announcer_ended {
-            let why = "It has nothing to do any more.";
-            return Err(house.refuse(
-                "at the end of its input the announcer ends",
-                "it still lives",
-                why,
-            ));
-        }
-        idle(&house.story()?)?;
+        announcer_has_ended(&house.story()?)?;
         bert.say("still here")?;
         house.expect(&mut anna, &["bert: still here"], "the room goes on")?;
         house.close(SignalName::SIGTERM)?.expect_all_reaped()?;
@@ -148,12 +182,26 @@ pub fn ends() -> Verdict {
     house.close(SignalName::SIGINT)?.expect_all_reaped()
 }
 
+/// Its input has come to an end: of the announcer nothing is left, and the server sleeps as before.
+pub fn announcer_has_ended(story: &Story) -> Verdict {
+    reaped_in_time(story)?;
+    let ended = story.end_of(C1).is_some();
+    let expected = "at the end of its input the announcer ends";
+    let why = "It has nothing to do any more.";
+    story.demand(ended, None, expected, "it still lives", why)?;
+    idle(story)
+}
+
 /// The room is open, and the signal comes behind each call that main makes until it sleeps.
 pub fn ends_at_any_moment() -> Verdict {
+    ends_behind_any_call(&server(&[HERE]))
+}
+
+pub fn ends_behind_any_call(server: &Run) -> Verdict {
     const CALLS: usize = 200;
     let mut tried = 0;
     for nth in 1..CALLS {
-        let mut running = server(&[HERE]).pause_after(nth).start()?;
+        let mut running = server.clone().pause_after(nth).start()?;
         let story = running.until_quiet()?;
         story.observed()?;
         let Some(behind) = &story.paused else {

@@ -3,7 +3,8 @@
 use super::{
     NOTHING,
     house::House,
-    stage::{Stage, client},
+    stage::{Stage, client, expect_left},
+    talk::words,
 };
 use grader::{Party, Verdict, until_still};
 
@@ -20,7 +21,10 @@ pub fn guests() -> Verdict {
         &["bert entered the chat room"],
         "bert enters after anna",
     )?;
-    house.expect(&mut bert, NOTHING, "bert has entered")
+    house.expect(&mut bert, NOTHING, "bert has entered")?;
+    anna.send("L dora")?;
+    house.expect_reason(&mut anna, "anna is in, and sends \"L dora\"")?;
+    house.expect(&mut bert, NOTHING, "anna is in, and asks for another name")
 }
 
 pub fn names() -> Verdict {
@@ -105,6 +109,7 @@ pub fn client_refused() -> Verdict {
     for (name, reason) in [
         ("anna", "somebody is called that"),
         ("bert", "so ein Name ist schon vergeben"),
+        ("dora", "not\x1btoday"),
     ] {
         stage.types(&format!("{name}\n"))?;
         stage.expect_sent(&[format!("L {name}")], "a name was typed")?;
@@ -112,30 +117,70 @@ pub fn client_refused() -> Verdict {
         stage.still()?;
         let story = stage.story()?;
         let (stdout, said) = (story.stdout(), story.stdout() + &story.stderr());
-        let right = said.contains(reason) && stdout.ends_with("name: ") && !stdout.contains("welcome");
+        let told = reason.split('\x1b').all(|piece| said.contains(piece)) && !said.contains('\x1b');
+        let right = told && stdout.ends_with("name: ") && !stdout.contains("welcome");
         story.demand(
             right,
             None,
             format!("told {reason:?} the client says so, and asks for a name again"),
             format!("standard output is {stdout:?}{}", story.said()),
-            "Whatever is not OK is a reason, in words that only a person can understand.",
+            match reason.contains('\x1b') {
+                true => "An escape sequence does what it likes with the terminal, at the prompt too.",
+                false => "Whatever is not OK is a reason, in words that only a person can understand.",
+            },
         )?;
     }
+    name_too_long(&mut stage)?;
     stage.types("carl\n")?;
-    stage.expect_sent(&["L carl"], "a third name was typed")?;
+    stage.expect_sent(&["L carl"], "another name was typed")?;
     stage.tell("OK")?;
     stage.still()?;
     let story = stage.story()?;
     let last = story.stdout();
     let happened = format!("standard output is {last:?}");
-    let why = "The third name was let in.";
+    let why = "This name was let in.";
     story.demand(
         last.ends_with("name: welcome, carl\n"),
         None,
         "it says \"welcome, carl\"",
         happened,
         why,
-    )
+    )?;
+    shown_out()
+}
+
+/// A name that makes no message is not sent, and the room has nothing to refuse.
+fn name_too_long(stage: &mut Stage) -> Verdict {
+    let before = words(&stage.story()?);
+    stage.types(&format!("{}\n", "x".repeat(1023)))?;
+    stage.expect_sent(NOTHING, "a name was typed that makes a message of 1,025 bytes")?;
+    let (said, stdout) = (words(&stage.story()?), stage.story()?.stdout());
+    let asks = said > before + "name: ".len() && stdout.ends_with("name: ");
+    let happened = format!("its last line is {:?}", stdout.lines().next_back());
+    let expected = "a name of 1,023 bytes was typed: the client says that it is too long, and asks again";
+    let why = "No server reads so long a message.";
+    stage.story()?.demand(asks, None, expected, happened, why)
+}
+
+/// `EXIT` ends it, also where no name has been taken yet: as the answer, and between two names.
+fn shown_out() -> Verdict {
+    for between in [false, true] {
+        let mut stage = Stage::open()?;
+        stage.types("anna\n")?;
+        stage.expect_sent(&["L anna"], "a name was typed")?;
+        if between {
+            stage.tell("no")?;
+            stage.still()?;
+        }
+        stage.tell("EXIT")?;
+        stage.still()?;
+        let case = match between {
+            true => "the room has refused a name, and says EXIT",
+            false => "the room answers with EXIT",
+        };
+        expect_left(stage.client, 0, case)?;
+    }
+    Ok(())
 }
 
 /// A client that has entered a house under this name, and what it has printed so far.

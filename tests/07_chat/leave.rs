@@ -40,22 +40,24 @@ pub fn guests() -> Verdict {
 
 /// What makes a client leave.
 #[derive(Clone, Copy, Debug)]
-enum Leave {
+pub enum Leave {
     Q,
     End,
     Signal(SignalName),
 }
 
+const SIGNALS: [SignalName; 3] = [SignalName::SIGINT, SignalName::SIGTERM, SignalName::SIGHUP];
+
 impl Leave {
-    const ALL: [Self; 5] = [
+    pub const ALL: [Self; 5] = [
         Self::Q,
         Self::End,
-        Self::Signal(SignalName::SIGINT),
-        Self::Signal(SignalName::SIGTERM),
-        Self::Signal(SignalName::SIGHUP),
+        Self::Signal(SIGNALS[0]),
+        Self::Signal(SIGNALS[1]),
+        Self::Signal(SIGNALS[2]),
     ];
 
-    fn words(self) -> String {
+    pub fn words(self) -> String {
         match self {
             Self::Q => "q was typed".to_owned(),
             Self::End => "its input has come to an end".to_owned(),
@@ -63,7 +65,7 @@ impl Leave {
         }
     }
 
-    fn give(self, client: &mut Party) -> Verdict {
+    pub fn give(self, client: &mut Party) -> Verdict {
         match self {
             Self::Q => client.input(b"q\n"),
             Self::End => client.close_input(),
@@ -154,7 +156,30 @@ pub fn at_the_prompt() -> Verdict {
     let mut stage = Stage::open()?;
     stage.types("q\n")?;
     stage.expect_sent(NOTHING, "at the name prompt q was typed")?;
-    expect_left(stage.client, 0, "at the name prompt q was typed").map(drop)
+    expect_left(stage.client, 0, "at the name prompt q was typed")?;
+    SIGNALS.into_iter().try_for_each(on_the_way_in)
+}
+
+/// It has asked to be let in, and a signal comes before the answer: the room may have taken it in by then.
+fn on_the_way_in(signal: SignalName) -> Verdict {
+    let mut stage = Stage::open()?;
+    stage.types("anna\n")?;
+    stage.expect_sent(&["L anna"], "a name was typed")?;
+    stage.client.signal("main", signal)?;
+    let case = format!("between L and OK it gets {signal}");
+    let mut sent = stage.sent()?;
+    if sent.is_empty() {
+        stage.tell("OK")?;
+        sent = stage.sent()?;
+    }
+    let story = stage.story()?;
+    let expected = format!("{case}: the client sends \"Q anna\", then or when it has been let in");
+    let happened = format!("it sent {}{}", house::list(&sent), story.said());
+    let why = "Who goes between the question and the answer is a member whom nobody ever sees.";
+    story.demand(sent == ["Q anna"], None, expected, happened, why)?;
+    stage.tell("EXIT")?;
+    stage.still()?;
+    expect_left(stage.client, 0, &case).map(drop)
 }
 
 pub fn both() -> Verdict {

@@ -101,7 +101,7 @@ fn no_answer(mut client: Party, address: SocketAddr, case: &str) -> Verdict {
     expect_no_answer(&told, address, case)
 }
 
-fn expect_no_answer(told: &Story, address: SocketAddr, case: &str) -> Verdict {
+pub fn expect_no_answer(told: &Story, address: SocketAddr, case: &str) -> Verdict {
     let line = format!("chat: no answer from {address}\n");
     told.demand(
         told.stderr() == line,
@@ -116,11 +116,17 @@ fn expect_no_answer(told: &Story, address: SocketAddr, case: &str) -> Verdict {
 /// for the check: whoever waits for five seconds has let them pass.
 pub fn client_hears_nothing() -> Verdict {
     let started = Instant::now();
+    let mut lively = Stage::inside("anna")?;
+    lively.types("q\n")?;
+    lively.expect_sent(&["Q anna"], "q was typed")?;
     let (mut entering, mut leaving) = (Stage::open()?, Stage::inside("anna")?);
     entering.types("anna\n")?;
     leaving.types("q\n")?;
     entering.expect_sent(&["L anna"], "a name was typed")?;
     leaving.expect_sent(&["Q anna"], "q was typed")?;
+    for process in ["main", "c1"] {
+        lively.client.signal(process, SignalName::SIGSTOP)?;
+    }
     let mut both = [(entering, "L is not answered"), (leaving, "Q is not answered")];
     for (stage, case) in &mut both {
         // Where the check itself was held up for so long, it cannot tell.
@@ -137,18 +143,70 @@ pub fn client_hears_nothing() -> Verdict {
         told.expect_exit(1)?;
         expect_no_answer(&told, room.address(), case)?;
         told.expect_all_reaped()?;
-        told.demand(
-            started.elapsed() >= PATIENCE,
-            None,
-            format!("{case}: the client waits for five seconds"),
-            "it had ended before",
-            WAITS,
-        )?;
+        has_waited(&told, started, case)?;
+        waits_no_longer(&told, case)?;
     }
-    Ok(())
+    others_are_no_answer(lively)
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// It has ended, and since it began five seconds have passed.
+pub fn has_waited(told: &Story, started: Instant, case: &str) -> Verdict {
+    let waited = started.elapsed() >= PATIENCE;
+    let expected = format!("{case}: the client waits for five seconds");
+    told.demand(waited, None, expected, "it had ended before", WAITS)
+}
+
+/// It has waited for the answer to `Q` for longer than those who have given up, and was stopped meanwhile. Now somebody says
+/// something, and it goes on.
+fn others_are_no_answer(mut stage: Stage) -> Verdict {
+    let address = stage.room.address();
+    stage.tell("bert: see you")?;
+    // First the one that has to pass it on, if another one is to look at the time.
+    for process in ["c1", "main"] {
+        stage.client.signal(process, SignalName::SIGCONT)?;
+        stage.still()?;
+    }
+    let case = "Q is not answered, and others go on talking";
+    let story = stage.story()?;
+    // From these calls a stop takes no time: they go on with what was left of it.
+    let restarted = ["ppoll", "select", "pselect6"];
+    if story
+        .asleep
+        .iter()
+        .any(|sleeper| restarted.contains(&sleeper.call.as_str()))
+    {
+        let told = stage.client.finish()?;
+        told.expect_exit(1)?;
+        return expect_no_answer(&told, address, case);
+    }
+    let expected = format!("{case}: after five seconds the client ends");
+    let why = "What others say is no answer: in a lively room the patience would begin anew again and again.";
+    story.demand(story.status.is_some(), None, expected, "it waits on", why)?;
+    let told = expect_left(stage.client, 1, case)?;
+    expect_no_answer(&told, address, case)
+}
+
+/// Nobody of a client that waited for an answer has slept longer than it has patience, in a call that says for how long at
+/// most. (What a timer of its own was set to is not looked at.)
+pub fn waits_no_longer(story: &Story, case: &str) -> Verdict {
+    story.observed()?;
+    let sleeps = (0..story.processes.len()).flat_map(|who| story.calls(who));
+    let sleeps = sleeps.filter(|(_, call)| matches!(call.family, Family::Poll | Family::SignalWait));
+    let longest = sleeps.filter_map(|(_, call)| call.nanoseconds).max();
+    let longest = Duration::from_nanos(longest.unwrap_or(0));
+    let happened = format!("it slept for {} seconds", longest.as_secs());
+    let expected = format!("{case}: the client waits for five seconds");
+    let why = "Who waits for somebody who is not there wants to know it soon.";
+    story.demand(
+        longest <= PATIENCE + Duration::from_secs(1),
+        None,
+        expected,
+        happened,
+        why,
+    )
+}
+
+pub const PATIENCE: Duration = Duration::from_secs(5);
 const WAITS: &str = "The answer may be on its way: on a network that takes time.";
 
 /// A wait that fails ends whoever waited, and whoever is left without him: no half of a program stays, and no zombie.

@@ -45,13 +45,17 @@ impl Seat {
     /// A client that has entered the room.
     fn inside(columns: u16) -> Verdict<Self> {
         let mut seat = Self::take(columns)?;
-        seat.press("anna")?;
-        seat.expect_last("name: anna", "a name is typed")?;
-        seat.press("\r")?;
-        seat.expect_sent(&["L anna"], "a name was typed")?;
-        seat.tell("OK")?;
-        seat.expect_line("welcome, anna", "the room has answered OK")?;
+        seat.goes_in()?;
         Ok(seat)
+    }
+
+    fn goes_in(&mut self) -> Verdict {
+        self.press("anna")?;
+        self.expect_last("name: anna", "a name is typed")?;
+        self.press("\r")?;
+        self.expect_sent(&["L anna"], "a name was typed")?;
+        self.tell("OK")?;
+        self.expect_line("welcome, anna", "the room has answered OK")
     }
 
     fn press(&self, keys: &str) -> Verdict {
@@ -184,11 +188,29 @@ fn expect_modes(story: &Story, same: bool, case: &str) -> Verdict {
     story.demand(same, None, expected, "its modes are others", why)
 }
 
+/// The reason stands on the screen, and the prompt below it.
+fn name_refused() -> Verdict {
+    const REASON: &str = "so ein Name ist schon vergeben";
+    let mut seat = Seat::take(80)?;
+    seat.press("bert\r")?;
+    seat.expect_sent(&["L bert"], "a name was typed")?;
+    seat.tell(REASON)?;
+    if !seat.lines().iter().any(|line| line.contains(REASON)) {
+        return Err(seat.wrong(format!("a name was refused: on the screen is {REASON:?}")));
+    }
+    seat.expect_last("name:", "a name was refused")?;
+    seat.goes_in()
+}
+
 /// Messages arrive while a line is being typed.
 pub fn talks() -> Verdict {
+    name_refused()?;
     let mut seat = Seat::inside(80)?;
     seat.press("hel")?;
     seat.expect_last("hel", "\"hel\" is typed")?;
+    if seat.lines().last().is_some_and(|line| line.contains("name")) {
+        return Err(seat.wrong("who is in the room is not asked for a name any more".to_owned()));
+    }
     seat.tell("bert: is anybody here?")?;
     seat.expect_line("bert: is anybody here?", "a message comes while a line is typed")?;
     seat.expect_last("hel", "a message came while a line is typed")?;

@@ -2,8 +2,12 @@
 
 use super::{
     HERE, LAB, NOTHING,
+    announce::{announcer_has_ended, ends_behind_any_call},
+    hostile::{NONSENSE, counts_seven},
     house::{expect_there, list, opened, taken_leave},
     idle,
+    leave::Leave,
+    robust::{expect_no_answer, has_waited, waits_no_longer},
     stage::expect_left,
     two_processes,
 };
@@ -16,6 +20,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     slice,
+    time::Instant,
 };
 
 const EPOLL: [&str; 3] = ["epoll_wait", "epoll_pwait", "epoll_pwait2"];
@@ -338,7 +343,59 @@ pub fn names() -> Verdict {
     }
     anna.say("still here");
     hall.still(slice::from_mut(&mut anna))?;
-    hall.expect(&mut bert, &["anna: still here"], "after all that")
+    hall.expect(&mut bert, &["anna: still here"], "after all that")?;
+    counts_what_meant_nothing()
+}
+
+fn counts_what_meant_nothing() -> Verdict {
+    let mut hall = Hall::open()?;
+    let mut stranger = hall.connect("")?;
+    for line in NONSENSE {
+        stranger.peer.send(&[line, b"\n"].concat());
+    }
+    hall.still(slice::from_mut(&mut stranger))?;
+    counts_seven(&hall.close(SignalName::SIGTERM)?)
+}
+
+/// Its input comes to an end, and the room goes on; also when there was none from the beginning.
+pub fn ends() -> Verdict {
+    for run in [server(), LAB.command(&["server", "--stream", HERE])] {
+        let mut hall = Hall::of(run)?;
+        let (mut anna, mut bert) = (hall.enter("anna")?, hall.enter("bert")?);
+        hall.expect(&mut anna, &["bert entered the chat room"], "bert enters")?;
+        hall.server.close_input()?;
+        hall.still(slice::from_mut(&mut anna))?;
+        announcer_has_ended(&hall.server.story()?)?;
+        bert.say("still here");
+        hall.still(slice::from_mut(&mut bert))?;
+        hall.expect(
+            &mut anna,
+            &["bert: still here"],
+            "the server's input has come to its end",
+        )?;
+        hall.close(SignalName::SIGTERM)?;
+    }
+    ends_behind_any_call(&server())
+}
+
+/// Without an address it is the same as over UDP.
+pub fn default_address() -> Verdict {
+    const DEFAULT: &str = "127.0.0.1:8888";
+    for (args, family) in [
+        (["server", "--stream"], Family::Bind),
+        (["client", "--stream"], Family::Connect),
+    ] {
+        let mut party = LAB.command(&args).input("somebody\n").join()?;
+        let story = party.story()?;
+        story.observed()?;
+        let right = story
+            .calls_of(MAIN, family)
+            .any(|(_, call)| call.on.iter().any(|on| on == DEFAULT));
+        let expected = format!("`{}` without an address means {DEFAULT}", args.join(" "));
+        let why = "That is where those look who have been told nothing else.";
+        story.demand(right, None, expected, "it does not use it", why)?;
+    }
+    Ok(())
 }
 
 /// Lines come in pieces, and several in one.
@@ -624,6 +681,7 @@ const BOUNDS: &str = "What one member does not read stays with the server: that 
 /// The client, in a room of the check's own and in one under judgement.
 pub fn client() -> Verdict {
     in_pieces()?;
+    shown_out()?;
     let mut hall = Hall::open()?;
     let mut guest = hall.enter("guest")?;
     let mut anna = visitor(hall.address)?;
@@ -658,6 +716,16 @@ pub fn client() -> Verdict {
         "a client in the room is two processes: one sends, the other receives",
     )?;
     hall.expect(&mut guest, &["anna left the chat room"], "she has left")?;
+    for leave in Leave::ALL {
+        let mut anna = visitor(hall.address)?;
+        anna.input(b"anna\n")?;
+        hall.still_with(&mut guest, &mut anna)?;
+        leave.give(&mut anna)?;
+        hall.still_with(&mut guest, &mut anna)?;
+        let told = ["anna entered the chat room", "anna left the chat room"];
+        hall.expect(&mut guest, &told, &leave.words())?;
+        expect_left(anna, 0, &leave.words())?;
+    }
     the_room_goes(hall)
 }
 
@@ -707,8 +775,8 @@ fn the_room_goes(mut hall: Hall) -> Verdict {
         .expect_error_told(LAB.name())
 }
 
-/// A room that speaks in pieces.
-fn in_pieces() -> Verdict {
+/// A client, and the check's own room for it, whose connection it has; it has just asked to be let in as anna.
+fn at_the_door() -> Verdict<(Party, SocketAddr, Peer)> {
     let listener = TcpListener::bind(HERE).map_err(broken)?;
     listener.set_nonblocking(true).map_err(broken)?;
     let address = listener.local_addr().map_err(broken)?;
@@ -731,6 +799,45 @@ fn in_pieces() -> Verdict {
         "Over TCP a message ends with its newline: the server waits for it.",
     )?;
     peer.received.clear();
+    Ok((client, address, peer))
+}
+
+/// Clients in rooms that say nothing: one waits for the answer to `L`, and one for that to `Q`.
+pub fn client_hears_nothing() -> Verdict {
+    let started = Instant::now();
+    let entering = at_the_door()?;
+    let (mut client, address, mut peer) = at_the_door()?;
+    peer.send(b"OK\n");
+    client.input(b"q\n")?;
+    until_still_with(&mut [&mut client], address, &[&peer])?;
+    let leaving = (client, address, peer);
+    for ((client, address, _open), case) in [(entering, "L is not answered"), (leaving, "Q is not answered")]
+    {
+        let told = client.finish()?;
+        told.expect_over()?;
+        told.expect_all_reaped()?;
+        if case.starts_with('Q') && told.status == Some(Ending::Exited(0)) {
+            continue; // it has disconnected, and that is leaving, too
+        }
+        told.expect_exit(1)?;
+        expect_no_answer(&told, address, case)?;
+        waits_no_longer(&told, case)?;
+        has_waited(&told, started, case)?;
+    }
+    Ok(())
+}
+
+/// `EXIT` ends it, also where it comes together with a reason.
+fn shown_out() -> Verdict {
+    let (mut client, address, mut peer) = at_the_door()?;
+    peer.send(b"no\nEXIT\n");
+    until_still_with(&mut [&mut client], address, &[&peer])?;
+    expect_left(client, 0, "the room refuses a name, and says EXIT").map(drop)
+}
+
+/// A room that speaks in pieces.
+fn in_pieces() -> Verdict {
+    let (mut client, address, mut peer) = at_the_door()?;
     for piece in ["O", "K\nbe", "rt: hi\n\ncarl: ", "ho\n", "dora: \x1b[2J\n"] {
         peer.send(piece.as_bytes());
         until_still_with(&mut [&mut client], address, &[&peer])?;

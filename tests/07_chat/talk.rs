@@ -34,6 +34,12 @@ pub fn two() -> Verdict {
         )?;
         house.expect(&mut anna, NOTHING, &format!("anna said {text:?}"))?;
     }
+    anna.say("a\nadmin: b")?;
+    house.expect(
+        &mut bert,
+        &["anna: a?admin: b"],
+        "anna says \"a\\nadmin: b\", with a newline in it",
+    )?;
     bert.say("and you?")?;
     house.expect(&mut anna, &["bert: and you?"], "bert answers")?;
     house.expect(&mut bert, NOTHING, "bert has answered")
@@ -159,7 +165,7 @@ fn over_long_lines(stage: &mut Stage) -> Verdict {
 }
 
 /// How much it has said, on either stream.
-fn words(story: &Story) -> usize {
+pub fn words(story: &Story) -> usize {
     story.stdout.len() + story.stderr.len()
 }
 

@@ -29,23 +29,36 @@ impl Client {
         }
     }
 
-    /// Sleeps until a line has been typed. None: the input has ended, or a signal has come.
+    /// Sleeps until a line has been typed. None: the input has ended, a signal has come, or the server has said EXIT.
     fn typed(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
+            if self.is_shown_out() {
+                return Ok(None);
+            }
             if let Some(line) = self.next_line() {
                 return Ok(Some(line));
             }
             if self.console.ended() {
                 return Ok(None);
             }
-            let [signal, typed] = wait([input(&self.signals), input(&io::stdin())], None)?;
+            let stdin = io::stdin();
+            let watched = [input(&self.signals), input(&self.link), input(&stdin)];
+            let [signal, heard, typed] = wait(watched, None)?;
             if signal && self.is_to_end()? {
                 return Ok(None);
             }
-            if typed {
+            // First all that has come: or an answer that came twice would be taken for that to the next name.
+            if heard {
+                self.link.receive()?;
+            } else if typed {
                 self.console.read()?;
             }
         }
+    }
+
+    /// Takes what has come before we ask: it answers nothing. True: it was EXIT.
+    fn is_shown_out(&mut self) -> bool {
+        std::iter::from_fn(|| self.link.next()).any(|message| message == b"EXIT")
     }
 
     /// Sleeps until the server has answered. (A signal waits until then: whether we are in is to be known first.)

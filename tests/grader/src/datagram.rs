@@ -30,16 +30,13 @@ impl Mailbox {
     /// A socket with an address of its own: nobody else is there or has been, so that whoever comes later is not taken for
     /// it, and what is sent there once it is gone reaches nobody. All of a process have one IP address, as friends behind a
     /// router have, and the port makes the difference. (All IPv4 addresses that begin with 127 lead back to this machine, RFC
-    /// 1122, 3.2.1.3. Of IPv6 there is only one, `ip` itself; then the kernel chooses the port.)
+    /// 1122, 3.2.1.3. Of IPv6 there is only one, `ip` itself: there each process begins to count at another port.)
     ///
     /// # Errors
     /// [`Refusal::Broken`] when there is none to be had.
     pub fn near(ip: IpAddr) -> Verdict<Self> {
-        if ip.is_ipv6() {
-            return Self::at(SocketAddr::new(ip, 0));
-        }
         loop {
-            match Self::bound_to(unused()) {
+            match Self::bound_to(unused(ip)) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 bound => return bound.map_err(broken),
             }
@@ -118,14 +115,18 @@ impl Mailbox {
 
 /// An address that no socket of this process has had. Another process counts at another one, and who asks for any port
 /// gets one above these (`ip_local_port_range` in `ip(7)`).
-fn unused() -> SocketAddr {
+fn unused(ip: IpAddr) -> SocketAddr {
     const PORTS: Range<u16> = 10_000..32_000;
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     // Neighbouring process ids spread over the 24 bits behind 127, away from 127.0.0.1 and from the broadcast address.
-    let [a, b, c, _] = process::id().wrapping_mul(0x9E37_79B9).to_be_bytes();
-    let ip = Ipv4Addr::new(127, 1 + a % 254, b, c);
-    let port = PORTS.start + (COUNT.fetch_add(1, Relaxed) % PORTS.len()) as u16;
-    SocketAddr::from((ip, port))
+    let spread = process::id().wrapping_mul(0x9E37_79B9);
+    let [a, b, c, _] = spread.to_be_bytes();
+    let (ip, first) = match ip {
+        IpAddr::V4(_) => (Ipv4Addr::new(127, 1 + a % 254, b, c).into(), 0),
+        IpAddr::V6(_) => (ip, spread as usize),
+    };
+    let nth = first.wrapping_add(COUNT.fetch_add(1, Relaxed)) % PORTS.len();
+    SocketAddr::new(ip, PORTS.start + nth as u16)
 }
 
 fn sender(from: Option<SockaddrStorage>) -> SocketAddr {

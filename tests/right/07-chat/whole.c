@@ -37,6 +37,7 @@
 
 enum { LONGEST = 1024, LONGEST_NAME = 32, BUFFER = 4000, STRANGERS = 1024, PATIENCE = 5000 };
 
+static const char TOO_LONG[] = "a message has 1,024 bytes at most";
 static volatile sig_atomic_t stop;
 
 static void on_signal(int number)
@@ -210,7 +211,7 @@ struct member {
 static struct member *members;
 static size_t member_count, member_room;
 static int room_socket;
-static unsigned long room_lost;
+static unsigned long room_lost, malformed;
 static char gone[64][PEER];
 static size_t gone_count;
 static struct {
@@ -395,6 +396,7 @@ static int hear(const struct peer *from, char *message, size_t length)
     size_t n;
     bool text = length <= LONGEST && clean(message, length, line, &n);
     if (!text || length < 2 || message[1] != ' ' || !strchr("LCQ", message[0]) || message[0] == 0) {
+        malformed++;
         refuse(from, false, "a message is L NAME, C NAME TEXT or Q NAME, in UTF-8, of 1,024 bytes at most");
         return 0;
     }
@@ -403,6 +405,7 @@ static int hear(const struct peer *from, char *message, size_t length)
         return enter(from, name, length - 2);
     struct member *member = member_at(from->text);
     if (message[0] == 'C' && !blank) {
+        malformed++;
         refuse(from, false, "a message is C NAME TEXT");
         return 0;
     }
@@ -434,14 +437,18 @@ static void announcer(int pair)
         length += (size_t)n;
         char *start = buffer, *end;
         while ((end = memchr(start, '\n', length - (size_t)(start - buffer)))) {
-            if (end - start <= LONGEST && end != start)
+            /* With its newline: an empty line is a message, too. */
+            if (++end - start <= LONGEST)
                 send(pair, start, (size_t)(end - start), MSG_NOSIGNAL);
-            start = end + 1;
+            else
+                complain("not announced", TOO_LONG);
+            start = end;
         }
         length -= (size_t)(start - buffer);
         memmove(buffer, start, length);
-        if (length == sizeof buffer)
-            length = 0;
+        /* No end of it yet, and too long already: what is still to come of it counts, and is not kept. */
+        if (length > 2 * LONGEST)
+            length = 2 * LONGEST;
     }
 }
 
@@ -467,7 +474,11 @@ static void announce(const char *bytes, size_t length)
 {
     static char line[2 * LONGEST] = "admin: ";
     size_t n;
-    if (clean(bytes, length, line + 7, &n) && n + 7 <= LONGEST)
+    if (!clean(bytes, length, line + 7, &n))
+        complain("not announced", "a message is text in UTF-8");
+    else if (n + 7 > LONGEST)
+        complain("not announced", TOO_LONG);
+    else
         tell_all_but("", line, n + 7);
 }
 
@@ -527,7 +538,7 @@ static int serve(const sigset_t *sleeping, int *pair, pid_t child)
         if (fds[1].revents) {
             long n = RETRY(recv(*pair, line, sizeof line, 0));
             if (n > 0) {
-                announce(line, (size_t)n);
+                announce(line, (size_t)n - 1);
             } else {
                 close(*pair);
                 *pair = -1;
@@ -553,6 +564,8 @@ static int server(const char *where)
         close(pair);
         RETRY(waitpid(child, NULL, 0));
     }
+    if (malformed)
+        fprintf(stderr, "chat: %lu messages that could not be understood\n", malformed);
     return bad || say_lost(room_lost + drops(room_socket)) || say("bye", "", "", "");
 }
 
@@ -772,17 +785,20 @@ static int news(struct client *c, int pipe)
     return show(c, bytes, length);
 }
 
-/* 0: a line; 1: an error; 2: there is none any more. */
+/* 0: a line; 1: an error; 2: there is none any more. Of what comes meanwhile only EXIT means something. */
 static int wait_for_line(struct client *c, char line[LONGEST + 2], size_t *length)
 {
     while (!next_line(c, line, length)) {
-        struct pollfd fds = {0, POLLIN, 0};
+        struct pollfd fds[] = {{0, POLLIN, 0}, {c->socket, POLLIN, 0}};
+        char unasked[5];
         if (c->ended)
             return 2;
-        nap(&fds, 1, &c->sleeping, 0);
+        nap(fds, 2, &c->sleeping, 0);
         if (stop)
             return 2;
-        if (read_keyboard(c))
+        if (fds[1].revents && RETRY(recv(c->socket, unasked, 5, MSG_DONTWAIT)) == 4 && memcmp(unasked, "EXIT", 4) == 0)
+            return 2;
+        if (fds[0].revents && read_keyboard(c))
             return 1;
     }
     return 0;
