@@ -8,7 +8,7 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        signal::{Signal, kill},
+        signal::{SigHandler, Signal, kill, signal},
         stat::Mode,
     },
     unistd::{Pid, mkfifo},
@@ -51,16 +51,17 @@ impl Scene {
         let (fifo, scratch) = (place.path().join("fifo"), place.path().join("scratch"));
         mkfifo(&fifo, Mode::S_IRWXU).expect("a FIFO");
         fs::create_dir(&scratch).expect("a directory");
-        let mut test = Command::new(std::env::current_exe().expect("a test has a file"))
-            .args(["--story", "stay"])
+        let mut test = Command::new(std::env::current_exe().expect("a test has a file"));
+        test.args(["--story", "stay"])
             .arg(&fifo)
             .env("TMPDIR", &scratch)
             .env(Mark::KEY, mark.value())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("a child");
+            .process_group(0);
+        // SAFETY: between fork and exec `hears_ctrl_c` only makes a system call.
+        unsafe { test.pre_exec(hears_ctrl_c) };
+        let mut test = test.spawn().expect("a child");
         let fifo = File::options()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
@@ -189,6 +190,14 @@ fn a_directory_that_lets_nobody_in_is_removed() -> Verdict {
         .flatten()
         .collect();
     assert!(left.is_empty(), "no temporary directory is left: {left:?}");
+    Ok(())
+}
+
+/// Who was started in the background of a script ignores SIGINT, and so do all its children (`sh(1)`, Signals and error
+/// handling). At a terminal the test would not.
+fn hears_ctrl_c() -> std::io::Result<()> {
+    // SAFETY: the default action is no handler.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }?;
     Ok(())
 }
 
