@@ -95,13 +95,22 @@ impl Lab {
         format!("book/src/{}.md", self.id)
     }
 
-    /// The file in which a learner works on a step: most steps have one of their own.
-    pub fn step_file(&self, root: &Path, step: &str) -> String {
-        let own = format!("{}/{step}.rs", self.sources());
-        if root.join(&own).is_file() {
-            own
-        } else {
-            format!("{}/main.rs", self.sources())
-        }
+    /// The file in which a learner works on a step: the first with a gap of it, or else the one that has its name.
+    pub fn step_file(&self, root: &Path, number: u32, step: &str) -> String {
+        let gap = format!("TODO {number}:");
+        let files = fs::read_dir(root.join(self.sources()))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+        files.sort();
+        let has_gap = |file: &&PathBuf| fs::read_to_string(file).is_ok_and(|text| text.contains(&gap));
+        let own = format!("{step}.rs");
+        let name = match files.iter().find(has_gap).and_then(|file| file.file_name()) {
+            Some(name) => name.to_string_lossy(),
+            None if root.join(self.sources()).join(&own).is_file() => own.into(),
+            None => "main.rs".into(),
+        };
+        format!("{}/{name}", self.sources())
     }
 }

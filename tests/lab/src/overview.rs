@@ -117,7 +117,7 @@ impl Row<'_> {
         };
         let places = [
             (lab.chapter(), "what to read"),
-            (lab.step_file(&kit.root, name), "where to write"),
+            (lab.step_file(&kit.root, number, name), "where to write"),
             (format!("cargo lab {}", lab.number), "judges it"),
             (format!("cargo lab hint {}", lab.number), "if you are stuck"),
         ];

@@ -33,6 +33,16 @@ Nothing has been run yet. Start with lab 1, step 1 one
 }
 
 #[test]
+fn where_to_write_is_where_the_gap_is() {
+    let kit = Kit::new();
+    kit.write(
+        "labs/01-toy/src/parts.rs",
+        "// TODO 2: another thing\n// TODO 1: one thing\n",
+    );
+    assert!(shown(&kit).contains("\n  labs/01-toy/src/parts.rs  where to write\n"));
+}
+
+#[test]
 fn steps_show_how_they_ended() {
     let kit = Kit::new();
     kit.judged("01-toy", "1 passed\n2 failed\n");
