@@ -104,8 +104,7 @@ impl House {
             return Ok(());
         }
         let expected = format!("{case}: {} gets one message, which says why not", guest.called());
-        let why = "Who is refused and not told why tries the same again.";
-        Err(self.refuse(expected, format!("he got {}", list(&heard)), why))
+        Err(self.refuse(expected, format!("he got {}", list(&heard)), not_refused(&heard)))
     }
 
     /// What the server has printed so far, after its first line.
@@ -135,6 +134,14 @@ impl House {
     pub fn close(mut self, signal: SignalName) -> Verdict<Told> {
         self.still()?;
         taken_leave(self.server, signal)
+    }
+}
+
+/// What is wrong with it that somebody got this, and not a reason.
+pub fn not_refused(heard: &[String]) -> &'static str {
+    match heard.contains(&"OK".to_owned()) {
+        true => "OK lets him in: whatever is wrong with that must be found out before anything is changed.",
+        false => "Who is refused and not told why tries the same again.",
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     HERE, LAB, NOTHING,
     announce::{announcer_has_ended, ends_behind_any_call},
     hostile::{NONSENSE, counts_seven},
-    house::{expect_there, list, opened, taken_leave},
+    house::{expect_there, list, not_refused, opened, taken_leave},
     idle,
     leave::Leave,
     robust::{expect_no_answer, has_waited, waits_no_longer},
@@ -139,8 +139,7 @@ impl Hall {
             return Ok(());
         }
         let expected = format!("{case}: {} gets one line, which says why not", caller.called());
-        let why = "Who is refused and not told why tries the same again.";
-        Err(self.refuse(expected, format!("he got {}", list(&heard)), why))
+        Err(self.refuse(expected, format!("he got {}", list(&heard)), not_refused(&heard)))
     }
 
     fn expect_lines(&mut self, lines: &[String]) -> Verdict {
