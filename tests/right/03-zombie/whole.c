@@ -314,7 +314,8 @@ static int remove_pidfile(const struct pidfile *file)
     int own = is_own(file);
     if (own == -1)
         return failed("lstat");
-    if (own && unlink(file->path) == -1)
+    /* The caller and its daemon may both be removing it, when the daemon could not report: one of them is first. */
+    if (own && unlink(file->path) == -1 && errno != ENOENT)
         return failed("unlink");
     return 0;
 }
